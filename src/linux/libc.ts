@@ -55,8 +55,13 @@ const CLONE_NEWNET = 0x40000000;
 
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
 
+/** `EPERM` and the like; the number itself when it has no name. */
+export function errnoName(errno: number): string {
+  return errnoNames.get(errno) ?? `errno ${errno}`;
+}
+
 function fail(op: string, attempted: string): never {
-  throw new LinuxError(op, errnoNames.get(koffi.errno()) ?? `errno ${koffi.errno()}`, attempted);
+  throw new LinuxError(op, errnoName(koffi.errno()), attempted);
 }
 
 /** A descriptor, close-on-exec and non-blocking; the caller closes it. */
@@ -140,7 +145,21 @@ const watched = new Set<ReturnType<typeof koffi.node.poll>>();
 
 /** Calls `onReadable` whenever `fd` has something to read, until the returned function is called. */
 export function watchReadable(fd: number, onReadable: () => void): () => void {
-  const handle = koffi.node.poll(fd, { readable: true }, onReadable);
+  // koffi calls back with (status, events), other than its types say, and swallows exceptions.
+  const deliver = (status: unknown): void => {
+    try {
+      onReadable();
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
+    // A socket error (a netlink overrun is one) stops the handle; the error itself is now read.
+    if (typeof status === 'number' && status < 0 && watched.has(handle)) {
+      handle.start({ readable: true }, deliver);
+    }
+  };
+  const handle = koffi.node.poll(fd, { readable: true }, deliver);
   watched.add(handle);
   return () => {
     if (watched.delete(handle)) handle.close();
