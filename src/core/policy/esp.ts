@@ -1,0 +1,229 @@
+// ESP through the NAT (RFC 4303): it has no ports, so it is translated without conntrack. Outbound,
+// the source becomes the WAN address; inbound, (server, SPI) says which device it is for. The client
+// chose that SPI inside encrypted IKE, so the kernel learns it by what it sees:
+//
+//   1. a device sends on a new SPI: it waits for an answer (esp_waiting_1 … the oldest is served first);
+//   2. a device ran an IKE phase-2 exchange a moment ago: the server may speak first (ike_recent);
+//   3. a server has one device only: whatever it sends is for that device, and nothing is stored.
+//
+// 1 and 2 use their evidence up, so spoofed SPIs cannot fill the map. All are guesses by order of
+// arrival, which need no daemon; a daemon that knows better corrects the pairs.
+import type { Ipv4Address } from '../address.ts';
+import type { Config } from '../config/schema.ts';
+import { countAs } from './counters.ts';
+import { interfaceSet, rule, type Chain, type Declaration } from './ruleset.ts';
+
+/** How many unanswered new SPIs of one server are remembered; a tenth of a second of ten devices starting at once. */
+const WAITING_SLOTS = 10;
+/** How long a new outbound SPI or a phase-2 exchange counts as evidence. */
+const EVIDENCE_SECONDS = 10;
+/** Security associations beyond this number are passed only while they have a slot. */
+const MOST_PAIRS = 131_072;
+
+/** What an element gets that names no timeout of its own; the rules below always do. */
+const ESP_SECONDS = 3600;
+
+const waiting = (slot: number): string => (slot === 0 ? 'esp_waiting_new' : `esp_waiting_${slot}`);
+const slots = Array.from({ length: WAITING_SLOTS }, (_, index) => index + 1);
+
+/** Everything that is learned about ESP, to be forgotten when IPsec is off or the WAN address is gone. */
+export const ESP_LEARNED = [
+  'esp_out',
+  'esp_in',
+  'esp_errors',
+  'esp_early',
+  'esp_peer',
+  'esp_served',
+  'esp_shared',
+  'esp_sole',
+  'ike_recent',
+  'ike_cookies',
+  ...[0, ...slots].map(waiting),
+];
+
+export function espDeclarations(): Declaration[] {
+  const learned = (
+    kind: 'set' | 'map',
+    name: string,
+    type: string,
+    size: number,
+    timeout: number,
+    extra: string[] = [],
+  ): Declaration => ({
+    kind,
+    name,
+    lines: [type, `size ${size}`, 'flags dynamic,timeout', ...extra, `timeout ${timeout}s`],
+  });
+  return [
+    { kind: 'set', name: 'own_sa', lines: ['typeof ip daddr . esp spi', 'size 65536'] },
+    learned('map', 'esp_in', 'typeof ip saddr . esp spi : ip daddr', MOST_PAIRS, ESP_SECONDS, ['counter']),
+    learned('set', 'esp_out', 'typeof ip saddr . ip daddr . esp spi', MOST_PAIRS, ESP_SECONDS),
+    learned('map', 'esp_errors', 'typeof @nh,128,32 . @th,0,32 : ip saddr', MOST_PAIRS, 86_400),
+    learned('set', 'esp_early', 'typeof ip saddr . ip daddr', 4096, 60),
+    learned('set', 'esp_peer', 'typeof ip saddr . ip daddr', 65_536, 86_400),
+    learned('set', 'esp_served', 'typeof ip daddr', 65_536, 86_400),
+    learned('set', 'esp_shared', 'typeof ip saddr', 65_536, 86_400),
+    learned('map', 'esp_sole', 'typeof ip saddr : ip daddr', 65_536, 86_400),
+    learned('map', 'ike_recent', 'typeof ip saddr : ip daddr', 4096, EVIDENCE_SECONDS),
+    ...[0, ...slots].map((slot) =>
+      learned('map', waiting(slot), 'typeof ip saddr : ip daddr', 4096, EVIDENCE_SECONDS),
+    ),
+  ];
+}
+
+/** The chains that packets of ESP are led through; the hooks that lead them there are in gateway.ts. */
+export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain[] {
+  const lan = interfaceSet(config.interfaces.lan);
+  const wan = `"${config.interfaces.wan}"`;
+  const own = rule(
+    'ip daddr . esp spi @own_sa return',
+    "ESP of the gateway's own tunnels is for the gateway",
+  );
+  // With each element, since the timeout of a map that exists cannot be changed.
+  const idle = `${config.timeouts.esp_seconds}s`;
+  const theirs = rule('meta nfproto ipv6 return', 'IPv6 is routed, not translated');
+  if (wanAddress === null || config.passthrough.ipsec === 'disabled') {
+    const reason = wanAddress === null ? countAs('esp_unknown') : countAs('ipsec_disabled');
+    const why =
+      wanAddress === null ? 'No WAN address yet: no ESP to translate' : 'IPSec Passthrough is disabled';
+    return [
+      {
+        name: 'esp_prerouting',
+        hook: null,
+        rules: [theirs, own, rule(`iifname ${wan} ${reason} drop`, why)],
+      },
+      { name: 'esp_learn', hook: null, rules: [] },
+      { name: 'esp_to_wan', hook: null, rules: [] },
+      { name: 'esp_new', hook: null, rules: [] },
+      { name: 'esp_server', hook: null, rules: [] },
+      { name: 'icmp_prerouting', hook: null, rules: [] },
+      { name: 'ike_seen', hook: null, rules: [] },
+    ];
+  }
+  return [
+    {
+      name: 'esp_prerouting',
+      hook: null,
+      rules: [
+        theirs,
+        rule(
+          `iifname ${lan} notrack accept`,
+          'ESP of LAN devices: translated when it is forwarded, see esp_to_wan',
+        ),
+        rule(`iifname != ${wan} return`, 'Other interfaces are none of our business'),
+        rule(`ip daddr != ${wanAddress} return`, 'Not for our WAN address'),
+        own,
+        rule(
+          `@th,32,32 1 ip daddr set ip saddr . esp spi map @esp_in ${countAs('esp_same_spi')} notrack accept`,
+          'Sequence 1 on a known SPI: counted, two devices may share the SPI',
+        ),
+        rule(
+          `ip daddr set ip saddr . esp spi map @esp_in update @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } notrack accept`,
+          'Known server and SPI: on to its device',
+        ),
+        rule('notrack goto esp_learn', 'Unknown SPI: whose may it be?'),
+      ],
+    },
+    {
+      name: 'esp_learn',
+      hook: null,
+      rules: [
+        ...slots
+          .toReversed()
+          .map((slot) =>
+            rule(
+              `ip daddr set ip saddr map @${waiting(slot)} add @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } delete @${waiting(slot)} { ip saddr : ip daddr } accept`,
+              slot === WAITING_SLOTS
+                ? 'The device that has waited longest for this server'
+                : 'The next in line',
+            ),
+          ),
+        rule(
+          `ip daddr set ip saddr map @ike_recent add @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } delete @ike_recent { ip saddr : ip daddr } add @esp_early { ip daddr . ip saddr } accept`,
+          'The server speaks first: the device of the latest IKE exchange',
+        ),
+        rule(
+          'ip saddr != @esp_shared ip daddr set ip saddr map @esp_sole accept',
+          'The only device of this server; nothing is stored',
+        ),
+        rule(
+          `${countAs('esp_unknown')} drop`,
+          'Nobody to give it to; an answer would tell the server to stop',
+        ),
+      ],
+    },
+    {
+      name: 'esp_to_wan',
+      hook: null,
+      rules: [
+        rule(
+          `ip saddr . ip daddr . esp spi @esp_out update @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } ip saddr set ${wanAddress} accept`,
+          'Known outbound SPI',
+        ),
+        rule('jump esp_new', 'A new outbound SPI'),
+        rule(`ip saddr set ${wanAddress} accept`, 'The source becomes the WAN address'),
+      ],
+    },
+    {
+      name: 'esp_new',
+      hook: null,
+      rules: [
+        rule(
+          'add @esp_errors { @nh,128,32 . @th,0,32 : ip saddr }',
+          'ICMP errors about it will find the device',
+        ),
+        rule('jump esp_server', 'One device or several at this server?'),
+        rule(`add @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} }`, 'No longer new'),
+        rule(
+          'ip saddr . ip daddr @esp_early delete @esp_early { ip saddr . ip daddr } return',
+          'The server spoke first and is paired already',
+        ),
+        rule(`add @${waiting(0)} { ip daddr : ip saddr }`, 'Waits for the first packet of the server'),
+        ...[0, ...slots.slice(0, -1)]
+          .toReversed()
+          .map((slot) =>
+            rule(
+              `ip saddr set ip daddr map @${waiting(slot)} add @${waiting(slot + 1)} { ip daddr : ip saddr } delete @${waiting(slot)} { ip daddr : ip saddr }`,
+              'Those before it move on; the source is only a scratch pad here',
+            ),
+          ),
+      ],
+    },
+    {
+      name: 'esp_server',
+      hook: null,
+      rules: [
+        rule(
+          'ip saddr . ip daddr @esp_peer update @esp_peer { ip saddr . ip daddr } update @esp_served { ip daddr } update @esp_sole { ip daddr : ip saddr } return',
+          'This device is known at this server',
+        ),
+        rule('add @esp_peer { ip saddr . ip daddr }', 'A device that is new at this server'),
+        rule(
+          'ip daddr @esp_served update @esp_shared { ip daddr } return',
+          'A second one: from now on the SPI alone decides',
+        ),
+        rule('add @esp_served { ip daddr } add @esp_sole { ip daddr : ip saddr }', 'The first one'),
+      ],
+    },
+    {
+      name: 'icmp_prerouting',
+      hook: null,
+      rules: [
+        rule(
+          `iifname ${wan} ip daddr ${wanAddress} @th,0,8 { 3, 11, 12 } @th,64,8 0x45 @th,136,8 50 ip daddr set @th,192,32 . @th,224,32 map @esp_errors notrack accept`,
+          'An error about ESP, such as too big: to the device that sent it',
+        ),
+      ],
+    },
+    {
+      name: 'ike_seen',
+      hook: null,
+      rules: [
+        rule(
+          '@th,208,8 { 32, 35, 36 } delete @ike_recent { ip daddr : ip saddr } add @ike_recent { ip daddr : ip saddr }',
+          'Quick Mode, IKE_AUTH or CREATE_CHILD_SA: an SA may follow',
+        ),
+      ],
+    },
+  ];
+}

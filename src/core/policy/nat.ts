@@ -1,0 +1,94 @@
+// Masquerade for everything that conntrack can track, and the two things it does not do by itself:
+//   - hairpin (RFC 4787 REQ-9, RFC 5382 REQ-8): a device that sends to another one's mapping on the
+//     WAN address reaches it, and is seen with its own mapping's address;
+//   - L2TP answers from another port (RFC 2661 8.1): the first answer of a server may come from a
+//     port that no packet went to; it reaches the device whose mapping it names.
+// Both need to know which port masquerade has chosen, so they are learned behind it.
+import type { Ipv4Address } from '../address.ts';
+import type { Config } from '../config/schema.ts';
+import { interfaceSet, rule, type Chain, type Declaration, type Rule } from './ruleset.ts';
+
+/** How long a server may take to answer from its moved port (RFC 2661 5.8 gives up before). */
+const MOVED_SECONDS = 60;
+
+/** What is bound to the WAN address, to be forgotten with it. */
+export const NAT_LEARNED = ['hairpin_tcp', 'hairpin_udp', 'l2tp_mapped'];
+
+export function natDeclarations(): Declaration[] {
+  const learned = (name: string, type: string, timeout: number): Declaration => ({
+    kind: 'map',
+    name,
+    lines: [type, 'size 65536', 'flags dynamic,timeout', `timeout ${timeout}s`],
+  });
+  return [
+    learned('hairpin_tcp', 'type inet_service : ipv4_addr . inet_service', 86_400),
+    learned('hairpin_udp', 'type inet_service : ipv4_addr . inet_service', 86_400),
+    learned('l2tp_mapped', 'type ipv4_addr . inet_service : ipv4_addr . inet_service', MOVED_SECONDS),
+  ];
+}
+
+export function natChains(config: Config, wanAddress: Ipv4Address | null): Chain[] {
+  const wan = `"${config.interfaces.wan}"`;
+  const lan = interfaceSet(config.interfaces.lan);
+  const dstnat: Rule[] = [];
+  const srcnat: Rule[] = [
+    rule(`iifname ${lan} oifname ${wan} meta nfproto ipv4 masquerade`, 'LAN devices share the WAN address'),
+  ];
+  if (wanAddress !== null) {
+    dstnat.push(
+      rule(
+        `iifname ${lan} ip daddr ${wanAddress} dnat ip to tcp dport map @hairpin_tcp`,
+        'A device calls another one by its WAN address',
+      ),
+      rule(
+        `iifname ${lan} ip daddr ${wanAddress} dnat ip to udp dport map @hairpin_udp`,
+        'A device calls another one by its WAN address',
+      ),
+    );
+    srcnat.push(
+      rule(
+        `iifname ${lan} oifname ${lan} ct original ip daddr ${wanAddress} ct status dnat snat ip to ${wanAddress}`,
+        'and is seen as the WAN address by it',
+      ),
+    );
+    if (config.passthrough.l2tp === 'enabled') {
+      dstnat.push(
+        rule(
+          `iifname ${wan} ip daddr ${wanAddress} udp sport != 1701 dnat ip to ip saddr . udp dport map @l2tp_mapped`,
+          'An L2TP server answers from another port',
+        ),
+      );
+    }
+  }
+  const learn = (map: string, key: string): string => {
+    const element = `{ ${key} : ct original ip saddr . ct original proto-src }`;
+    // Delete and add: an update would refresh the element and keep a former device's address.
+    return `delete @${map} ${element} add @${map} ${element}`;
+  };
+  return [
+    { name: 'dstnat', hook: 'nat hook prerouting priority dstnat', rules: dstnat },
+    { name: 'srcnat', hook: 'nat hook postrouting priority srcnat', rules: srcnat },
+    {
+      name: 'mapped',
+      hook: 'filter hook postrouting priority srcnat + 1',
+      rules: [
+        rule(`ct state != new return`, 'Only first packets tell a new mapping'),
+        rule(`iifname != ${lan} return`, 'Only mappings of LAN devices'),
+        rule(`oifname != ${wan} return`, 'towards the WAN'),
+        rule(`meta nfproto ipv6 return`, 'IPv6 has no mappings'),
+        rule(
+          `udp dport 1701 ${learn('l2tp_mapped', 'ip daddr . udp sport')}`,
+          'For an answer from another port',
+        ),
+        rule(
+          `meta l4proto tcp ${learn('hairpin_tcp', 'tcp sport')}`,
+          'For devices that call this one by the WAN address',
+        ),
+        rule(
+          `meta l4proto udp ${learn('hairpin_udp', 'udp sport')}`,
+          'For devices that call this one by the WAN address',
+        ),
+      ],
+    },
+  ];
+}

@@ -1,0 +1,23 @@
+// Kernel settings under /proc/sys, of the network namespace this process is in. Remembers nothing:
+// what was there before is the caller's to keep.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { LinuxError } from './libc.ts';
+
+const fileOf = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`;
+
+/** The value, or null where this kernel has no such setting. */
+export function readSysctl(name: string): string | null {
+  try {
+    return readFileSync(fileOf(name), 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
+export function writeSysctl(name: string, value: string): void {
+  try {
+    writeFileSync(fileOf(name), value);
+  } catch (error) {
+    throw new LinuxError('sysctl', (error as NodeJS.ErrnoException).code ?? 'EIO', `${name} = ${value}`);
+  }
+}
