@@ -50,19 +50,22 @@ export type AttributeList = readonly (readonly [type: number, value: Uint8Array 
 // Not by bits: a length of 2^31 and more must not become negative.
 const aligned = (length: number): number => Math.ceil(length / 4) * 4;
 
-function viewOf(bytes: Uint8Array, at: number, length: number): DataView {
+function need(bytes: Uint8Array, at: number, length: number): void {
   if (at + length > bytes.length) {
     throw new WireError('truncated', bytes.length, `${length} bytes wanted at byte ${at}`);
   }
-  return new DataView(bytes.buffer, bytes.byteOffset + at, length);
 }
 
+// Low byte first, and by hand: a DataView for each attribute took a third longer for a conntrack table.
+
 export function parseHostU16(bytes: Uint8Array, at = 0): number {
-  return viewOf(bytes, at, 2).getUint16(0, HOST_LITTLE_ENDIAN);
+  need(bytes, at, 2);
+  return bytes[at]! | (bytes[at + 1]! << 8);
 }
 
 export function parseHostU32(bytes: Uint8Array, at = 0): number {
-  return viewOf(bytes, at, 4).getUint32(0, HOST_LITTLE_ENDIAN);
+  need(bytes, at, 4);
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
 export function emitHostU32(value: number): Uint8Array {
@@ -92,8 +95,8 @@ export function parseMessages(datagram: Uint8Array): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
   let at = 0;
   while (at < datagram.length) {
-    const header = viewOf(datagram, at, HEADER_LENGTH);
-    const length = header.getUint32(0, HOST_LITTLE_ENDIAN);
+    need(datagram, at, HEADER_LENGTH);
+    const length = parseHostU32(datagram, at);
     if (length < HEADER_LENGTH) {
       throw new WireError('malformed', at, `a message of ${length} bytes, ${HEADER_LENGTH} is the least`);
     }
@@ -101,10 +104,10 @@ export function parseMessages(datagram: Uint8Array): NetlinkMessage[] {
       throw new WireError('truncated', datagram.length, `a message of ${length} bytes at byte ${at}`);
     }
     messages.push({
-      type: header.getUint16(4, HOST_LITTLE_ENDIAN),
-      flags: header.getUint16(6, HOST_LITTLE_ENDIAN),
-      sequence: header.getUint32(8, HOST_LITTLE_ENDIAN),
-      portId: header.getUint32(12, HOST_LITTLE_ENDIAN),
+      type: parseHostU16(datagram, at + 4),
+      flags: parseHostU16(datagram, at + 6),
+      sequence: parseHostU32(datagram, at + 8),
+      portId: parseHostU32(datagram, at + 12),
       payload: datagram.subarray(at + HEADER_LENGTH, at + length),
     });
     at += aligned(length);
