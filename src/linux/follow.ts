@@ -18,15 +18,14 @@ export interface FollowOptions<T> {
   /** Whether a message can mean that the state changed; a router may see thousands that cannot. */
   concerns: (message: NetlinkMessage) => boolean;
   dump: (socket: NetlinkSocket) => Promise<T>;
-  /** Called with each dump after the first; comparing it with the last one is the caller's. */
-  onDump: (state: T) => void;
+  /** The state differs from the one before, in its JSON form; a burst of changes is one call. */
+  onChange: (state: T) => void;
   /** A dump failed and will be tried again in a second. */
   onError: (error: LinuxError) => void;
 }
 
 export interface Follower<T> {
-  /** The state at the start. */
-  first: T;
+  current(): T;
   close(): void;
 }
 
@@ -37,7 +36,15 @@ export async function follow<T>(options: FollowOptions<T>): Promise<Follower<T>>
   let closed = false;
   let timer: NodeJS.Timeout | null = null;
   let notBefore = 0;
+  let current: T;
+  let rendered = '';
 
+  const accept = (state: T): boolean => {
+    const before = rendered;
+    rendered = JSON.stringify(state);
+    current = state;
+    return rendered !== before;
+  };
   const touch = (): void => {
     dirty = true;
     if (started) schedule();
@@ -49,22 +56,20 @@ export async function follow<T>(options: FollowOptions<T>): Promise<Follower<T>>
   const refresh = async (): Promise<void> => {
     dirty = false;
     const began = performance.now();
-    let rest: number;
+    let changed = false;
     try {
-      const state = await options.dump(socket);
-      if (closed) return;
-      options.onDump(state);
-      rest = (performance.now() - began) * REST_FACTOR;
+      changed = accept(await options.dump(socket));
+      notBefore = performance.now() + (performance.now() - began) * REST_FACTOR;
     } catch (error) {
       if (closed) return;
       if (!(error instanceof LinuxError)) throw error;
       options.onError(error);
       dirty = true;
-      rest = RETRY_MS;
+      notBefore = performance.now() + RETRY_MS;
     }
-    notBefore = performance.now() + rest;
     timer = null;
     if (dirty) schedule();
+    if (changed && !closed) options.onChange(current);
   };
 
   const socket = new NetlinkSocket(options.protocol, {
@@ -75,11 +80,11 @@ export async function follow<T>(options: FollowOptions<T>): Promise<Follower<T>>
     onOverrun: touch,
   });
   try {
-    const first = await options.dump(socket);
+    accept(await options.dump(socket));
     started = true;
     if (dirty) schedule();
     return {
-      first,
+      current: () => current,
       close: () => {
         closed = true;
         if (timer) clearTimeout(timer);

@@ -80,27 +80,17 @@ const GROUPS = [
 
 /** Reads the present state and follows it, in the network namespace of the calling thread. */
 export async function createLinkMonitor(options: LinkMonitorOptions): Promise<LinkMonitor> {
-  let current: SystemSnapshot = { links: [], defaultRoutes: [] };
-  let rendered = '';
   const follower = await follow({
     protocol: NETLINK_ROUTE,
     groups: GROUPS,
     concerns,
     dump: dumpSystem,
-    onDump: (snapshot) => {
-      const text = JSON.stringify(snapshot);
-      if (text === rendered) return;
-      rendered = text;
-      current = snapshot;
-      options.onChange(snapshot);
-    },
+    onChange: options.onChange,
     onError: options.onError,
   });
-  current = follower.first;
-  rendered = JSON.stringify(current);
   return {
-    snapshot: () => current.links,
-    defaultRoutes: () => current.defaultRoutes,
+    snapshot: () => follower.current().links,
+    defaultRoutes: () => follower.current().defaultRoutes,
     close: () => follower.close(),
   };
 }
