@@ -1,0 +1,66 @@
+// The daemon's API over its unix socket. What goes wrong becomes a sentence and an exit status.
+import { request } from 'node:http';
+import type { Problem } from '../core/config/problem.ts';
+import { renderProblem } from '../core/config/problem.ts';
+
+/** The exit status that goes with a sentence for the user. */
+export class ClientError extends Error {
+  readonly exitStatus: number;
+
+  constructor(message: string, exitStatus: number) {
+    super(message);
+    this.exitStatus = exitStatus;
+  }
+}
+
+const PATIENCE_MS = 30_000;
+
+/** Resolves to the answer's text; throws ClientError. */
+export function callDaemon(socket: string, method: string, path: string, body?: unknown): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers =
+      text === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    const call = request({ socketPath: socket, method, path, headers, timeout: PATIENCE_MS }, (response) => {
+      let answer = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        answer += chunk;
+      });
+      response.on('end', () => {
+        if ((response.statusCode ?? 500) < 400) resolve(answer);
+        else reject(new ClientError(explainAnswer(answer), 1));
+      });
+    });
+    call.on('timeout', () => call.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} seconds`)));
+    call.on('error', (error: NodeJS.ErrnoException) => reject(explainError(error, socket)));
+    call.end(text);
+  });
+}
+
+function explainError(error: NodeJS.ErrnoException, socket: string): ClientError {
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new ClientError(
+      `The daemon's socket "${socket}" may not be opened. Run this as root, for example with sudo.`,
+      4,
+    );
+  }
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+    return new ClientError(
+      `No daemon answers at "${socket}". Start it with "throughway run", or name its socket with --socket PATH.`,
+      3,
+    );
+  }
+  return new ClientError(`The daemon at "${socket}" cannot be asked: ${error.message}.`, 3);
+}
+
+function explainAnswer(answer: string): string {
+  try {
+    const { detail, problems } = JSON.parse(answer) as { detail: string; problems?: Problem[] };
+    return [detail, ...(problems ?? []).map((problem) => `  ${renderProblem(problem)}`)].join('\n');
+  } catch {
+    return `The daemon answered "${answer.slice(0, 200)}".`;
+  }
+}

@@ -1,0 +1,53 @@
+// `throughway print-ruleset`: what is in force, or with --config what a configuration would bring.
+import { callDaemon, ClientError } from './client.ts';
+import { complain, DEFAULTS, print, socketOption, UsageError, type Command } from './command.ts';
+import { readFileSync } from 'node:fs';
+import { parseIpv4 } from '../core/address.ts';
+import { parseConfig } from '../core/config/document.ts';
+import { renderProblem } from '../core/config/problem.ts';
+import { planRuleset } from '../core/policy/gateway.ts';
+import { renderTable } from '../core/policy/ruleset.ts';
+
+export const printRulesetCommand: Command = {
+  name: 'print-ruleset',
+  args: [],
+  summary: 'print the nftables ruleset in force, or that of a configuration',
+  options: [
+    { name: 'config', value: 'FILE', help: 'print what this configuration would bring, without a daemon' },
+    {
+      name: 'wan-address',
+      value: 'ADDRESS',
+      help: 'with --config: the WAN address to assume (default 192.0.2.1)',
+    },
+    socketOption,
+  ],
+  async run(given) {
+    const file = given.text('config');
+    if (file === undefined) {
+      print(await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'GET', '/api/v1/ruleset'));
+      return 0;
+    }
+    const typed = given.text('wan-address') ?? '192.0.2.1';
+    const wanAddress = parseIpv4(typed);
+    if (wanAddress === null)
+      throw new UsageError(`"${typed}" is not an IPv4 address; one is written such as 192.0.2.1.`);
+    const read = parseConfig(readText(file));
+    if ('problems' in read) {
+      for (const problem of read.problems) complain(renderProblem(problem));
+      return 1;
+    }
+    print(renderTable(planRuleset(read.config, { wanAddress, ownGreRemotes: [] })));
+    return 0;
+  },
+};
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ClientError(
+      `"${file}" cannot be read (${(error as Error).message}). Name a file that exists and may be read.`,
+      1,
+    );
+  }
+}

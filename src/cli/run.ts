@@ -1,0 +1,28 @@
+// `throughway run`: the daemon in the foreground.
+import { DEFAULTS, complain, configOption, socketOption, stateDirOption, type Command } from './command.ts';
+import { renderProblem } from '../core/config/problem.ts';
+
+export const runCommand: Command = {
+  name: 'run',
+  args: [],
+  summary: 'run the gateway in the foreground until it is told to stop',
+  options: [configOption, stateDirOption, socketOption],
+  async run(given) {
+    // Loaded only here, so that the other commands start quickly.
+    const { runDaemon } = await import('../daemon/run.ts');
+    const { Failure } = await import('../daemon/failure.ts');
+    try {
+      await runDaemon({
+        config: given.text('config') ?? DEFAULTS.config,
+        stateDir: given.text('state-dir') ?? DEFAULTS.stateDir,
+        socket: given.text('socket') ?? DEFAULTS.socket,
+      });
+      return 0;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      complain(error.message);
+      for (const problem of error.problems) complain(`  ${renderProblem(problem)}`);
+      return error.code === 'no-permission' ? 4 : 1;
+    }
+  },
+};

@@ -1,0 +1,136 @@
+// The HTTP API over the unix socket, which only root can open, so it asks for no log-in. Routes turn
+// requests into calls of the gateway; failures become problem+json (RFC 9457) with a stable code.
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { dirname } from 'node:path';
+import { settingsAt } from '../../core/config/document.ts';
+import { problemsOf, type Problem } from '../../core/config/problem.ts';
+import { passthroughSchema } from '../../core/config/schema.ts';
+import { Failure, reasonOf, type FailureCode } from '../failure.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Log } from '../log.ts';
+import type { PassthroughChange } from './types.ts';
+
+const STATUS_OF: Partial<Record<FailureCode, number>> = {
+  'bad-request': 400,
+  'config-invalid': 409,
+  'config-unreadable': 409,
+  'config-unwritable': 507,
+};
+
+export interface ApiOptions {
+  readonly gateway: Gateway;
+  readonly log: Log;
+  /** Called after `POST /api/v1/down` has been answered. */
+  readonly onDown: () => void;
+}
+
+export function createApi({ gateway, log, onDown }: ApiOptions): FastifyInstance {
+  const api = Fastify({ logger: false, bodyLimit: 65_536, forceCloseConnections: true });
+  // A setting that is not known is the sender's mistake, never dropped in silence: zod checks bodies.
+  api.setErrorHandler((error, _request, reply) => {
+    if (error instanceof Failure)
+      return sendProblem(reply, STATUS_OF[error.code] ?? 500, error.code, error.message, error.problems);
+    const status = (error as { statusCode?: number }).statusCode ?? 500;
+    if (status < 500)
+      return sendProblem(reply, status, 'bad-request', `The request cannot be read: ${reasonOf(error)}.`);
+    log('error', 'a request failed', { reason: reasonOf(error) });
+    return sendProblem(reply, 500, 'kernel-refused', reasonOf(error));
+  });
+  api.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, 404, 'bad-request', `There is no "${request.method} ${request.url}".`),
+  );
+
+  api.get('/api/v1/status', () => gateway.status());
+  api.get('/api/v1/passthrough', () => gateway.passthrough);
+  api.put('/api/v1/passthrough', async (request): Promise<PassthroughChange> => {
+    // What is left out stays as it is.
+    const wanted = passthroughSchema.safeParse(
+      isGroup(request.body) ? { ...gateway.passthrough, ...request.body } : request.body,
+    );
+    if (!wanted.success) {
+      const problems = problemsOf(wanted.error, request.body, (path) => settingsAt(['passthrough', ...path]));
+      throw new Failure('bad-request', 'The settings are not allowed, so nothing was changed.', problems);
+    }
+    const ended = await gateway.setPassthrough(wanted.data);
+    return { ...gateway.passthrough, ended };
+  });
+  api.get('/api/v1/ruleset', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send(gateway.renderRuleset()),
+  );
+  api.post('/api/v1/reload', async (_request, reply) => {
+    await gateway.reload();
+    return reply.code(204).send();
+  });
+  api.post('/api/v1/down', async (_request, reply) => {
+    await gateway.down();
+    reply.raw.once('finish', onDown);
+    return reply.code(204).send();
+  });
+  return api;
+}
+
+function isGroup(body: unknown): body is Record<string, unknown> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body);
+}
+
+function sendProblem(
+  reply: FastifyReply,
+  status: number,
+  code: FailureCode,
+  detail: string,
+  problems: readonly Problem[] = [],
+): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ title: code, status, code, detail, problems }));
+}
+
+/** Listens where only root may connect. A socket file that nobody answers at is a leftover and goes. */
+export async function listenOnSocket(api: FastifyInstance, path: string): Promise<void> {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    if (isSocket(path)) {
+      if (await isAnswered(path))
+        throw new Failure(
+          'already-running',
+          `Another Throughway answers at "${path}". Stop it first, or name another socket with --socket PATH.`,
+        );
+      rmSync(path);
+    }
+    const before = process.umask(0o177);
+    try {
+      await api.listen({ path });
+    } finally {
+      process.umask(before);
+    }
+    chmodSync(path, 0o600);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(
+      'socket-unusable',
+      `The socket "${path}" cannot be opened (${reasonOf(error)}). Its folder must be writable and its path at most 107 bytes long; name another with --socket PATH.`,
+    );
+  }
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return statSync(path).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createConnection(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,98 @@
+// Our table in the kernel: brought to a ruleset in one transaction, watched, and put back when
+// somebody else changes or deletes it. What the ruleset says is decided in core/policy.
+import {
+  renderTable,
+  renderTransaction,
+  TABLE,
+  TABLE_COMMENT,
+  type Ruleset,
+} from '../core/policy/ruleset.ts';
+import { LinuxError } from '../linux/libc.ts';
+import type { Nft } from '../linux/nft.ts';
+import { Failure } from './failure.ts';
+import { missingFeatures } from './features.ts';
+
+export class KernelTable {
+  readonly #nft: Nft;
+  #ruleset: Ruleset | null = null;
+  /** The table as the kernel lists it right after our own transaction. */
+  #listed = '';
+
+  constructor(nft: Nft) {
+    this.#nft = nft;
+  }
+
+  /** Throws Failure, and then the former table stands. */
+  async apply(ruleset: Ruleset): Promise<void> {
+    try {
+      await this.#nft.run(renderTransaction(ruleset, await this.#existing()));
+    } catch (error) {
+      if (!(error instanceof LinuxError)) throw error;
+      throw await this.#explain(error);
+    }
+    this.#ruleset = ruleset;
+    this.#listed = await this.#list();
+  }
+
+  /** Whether the table is as `apply` left it. */
+  async isIntact(): Promise<boolean> {
+    return (await this.#list()) === this.#listed;
+  }
+
+  /** The ruleset in force, as text, or null before the first `apply`. */
+  render(): string | null {
+    return this.#ruleset && renderTable(this.#ruleset);
+  }
+
+  /** Packets and bytes of the named counters. */
+  async readCounters(): Promise<Map<string, { packets: number; bytes: number }>> {
+    const listed = JSON.parse(await this.#nft.run(`list counters table ${TABLE}`, 'json')) as {
+      nftables: { counter?: { name: string; packets: number; bytes: number } }[];
+    };
+    return new Map(listed.nftables.flatMap(({ counter }) => (counter ? [[counter.name, counter]] : [])));
+  }
+
+  async remove(): Promise<void> {
+    await removeTable(this.#nft);
+    this.#listed = '';
+    this.#ruleset = null;
+  }
+
+  async #list(): Promise<string> {
+    try {
+      return await this.#nft.run(`list table ${TABLE}`, 'terse');
+    } catch {
+      return '';
+    }
+  }
+
+  async #existing(): Promise<'same-schema' | 'other-schema'> {
+    const listed = await this.#list();
+    return listed === '' || listed.includes(`comment "${TABLE_COMMENT}"`) ? 'same-schema' : 'other-schema';
+  }
+
+  async #explain(error: LinuxError): Promise<Failure> {
+    if (error.errno === 'EPERM') {
+      return new Failure(
+        'no-permission',
+        'The kernel does not let this process change firewall rules. Run it as root, or with the capability CAP_NET_ADMIN.',
+      );
+    }
+    const missing = await missingFeatures(this.#nft);
+    if (missing.length > 0) {
+      return new Failure(
+        'kernel-feature-missing',
+        `This kernel cannot carry the gateway. ${missing.join(' ')}`,
+      );
+    }
+    return new Failure(
+      'kernel-refused',
+      `The kernel refused the ruleset, so the former one stays in force: ${error.message}`,
+    );
+  }
+}
+
+/** Add and delete, so that it is no error when the table is not there. */
+export async function removeTable(nft: Nft): Promise<void> {
+  await nft.run(`add table ${TABLE}\ndelete table ${TABLE}`);
+}

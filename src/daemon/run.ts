@@ -1,0 +1,111 @@
+// `throughway run`: takes the namespace's lock, brings the ruleset into force, then opens the API and
+// says that it is ready. Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT stop the
+// daemon and leave the gateway working.
+import { readFileSync } from 'node:fs';
+import { takeLock } from '../linux/lock.ts';
+import { openNft, type Nft } from '../linux/nft.ts';
+import { notifyServiceManager } from '../linux/service-manager.ts';
+import { createApi, listenOnSocket } from './api/server.ts';
+import { Failure, reasonOf } from './failure.ts';
+import { isNftRecent, LEAST_NFT, readNftVersion } from './features.ts';
+import { StateDirectory } from './files.ts';
+import { Gateway } from './gateway.ts';
+import { createLog } from './log.ts';
+import { VERSION } from './version.ts';
+
+export interface RunOptions {
+  readonly config: string;
+  readonly stateDir: string;
+  readonly socket: string;
+}
+
+/** Resolves when the daemon has been told to stop. Throws Failure when it cannot start. */
+export async function runDaemon(options: RunOptions): Promise<void> {
+  const log = createLog(process.stderr.isTTY);
+  requireNetAdmin();
+  const release = await takeLock('throughway');
+  if (release === null) {
+    throw new Failure(
+      'already-running',
+      'Another Throughway runs in this network namespace. Stop it first ("throughway status" shows it), or start this one in a namespace of its own.',
+    );
+  }
+  const nft = await openUsableNft();
+  const stateTroubles: (string | null)[] = [];
+  const state = new StateDirectory(options.stateDir, (sentence) => {
+    if (gateway) gateway.tellState(sentence);
+    else stateTroubles.push(sentence);
+  });
+  let gateway: Gateway | null = null;
+  gateway = new Gateway({ configPath: options.config, state, nft, log });
+  for (const sentence of stateTroubles) gateway.tellState(sentence);
+
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const api = createApi({ gateway, log, onDown: () => stop() });
+  await gateway.start();
+  await listenOnSocket(api, options.socket);
+  if (gateway.config.web.listen.length > 0) {
+    log('warn', 'web.listen is set, but this version has no web page yet: nothing listens there');
+  }
+
+  const running = gateway;
+  process.on('SIGHUP', () => {
+    notifyServiceManager('RELOADING=1');
+    running
+      .reload()
+      .catch((error: unknown) => log('error', reasonOf(error)))
+      .finally(() => notifyServiceManager('READY=1'));
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop());
+  notifyServiceManager(`READY=1\nSTATUS=Passing ${describe(gateway)}`);
+  log('info', 'ready', { version: VERSION, nft: nft.way, socket: options.socket, pid: process.pid });
+
+  await stopped;
+  notifyServiceManager('STOPPING=1');
+  await api.close();
+  gateway.close();
+  nft.close();
+  release();
+  log('info', 'stopped; the gateway goes on without its daemon');
+}
+
+function describe(gateway: Gateway): string {
+  const on = Object.entries(gateway.passthrough).flatMap(([name, value]) =>
+    value === 'enabled' ? [name] : [],
+  );
+  return on.length > 0 ? on.join(', ') : 'nothing: every protocol is disabled';
+}
+
+/** Changing firewall rules takes this capability; root of a user namespace has it for its own namespaces. */
+export function requireNetAdmin(): void {
+  const CAP_NET_ADMIN = 12n;
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  if (((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 0n) {
+    throw new Failure(
+      'no-permission',
+      'The gateway must change firewall rules, which takes the capability CAP_NET_ADMIN. Run it as root, for example with sudo.',
+    );
+  }
+}
+
+/** Throws Failure when nft is missing or too old. */
+export async function openUsableNft(): Promise<Nft> {
+  const install = 'Install Debian\'s package "nftables" (apt-get install nftables).';
+  const nft = openNft(process.env['THROUGHWAY_NFT'] === 'child' ? 'nft' : 'libnftables');
+  let version: string;
+  try {
+    version = await readNftVersion(nft);
+  } catch (error) {
+    throw new Failure('nft-missing', `nftables cannot be used (${reasonOf(error)}). ${install}`);
+  }
+  if (!isNftRecent(version)) {
+    throw new Failure(
+      'nft-too-old',
+      `nftables "${version}" is too old; ${LEAST_NFT.join('.')} or newer is needed. ${install}`,
+    );
+  }
+  return nft;
+}
