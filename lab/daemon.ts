@@ -1,0 +1,121 @@
+// The real daemon in the gateway's namespace: started, asked, reloaded, killed and started again.
+import { execFile, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { callDaemon } from '../src/cli/client.ts';
+import type { PassthroughChange, Status } from '../src/daemon/api/types.ts';
+import type { Passthrough } from '../src/core/config/schema.ts';
+import type { Namespace } from './namespaces.ts';
+import { Disproved, until } from './wait.ts';
+
+const PROGRAM = fileURLToPath(new URL('../bin/throughway', import.meta.url));
+
+export class Daemon {
+  readonly folder: string;
+  readonly configPath: string;
+  readonly stateDir: string;
+  readonly socket: string;
+  readonly #namespace: Namespace;
+  #child: ChildProcess | null = null;
+  #log = '';
+  /** Of the last process that ended. */
+  exitStatus: number | null = null;
+
+  constructor(namespace: Namespace, folder: string) {
+    this.#namespace = namespace;
+    this.folder = folder;
+    this.configPath = `${folder}/config.yaml`;
+    this.stateDir = `${folder}/state`;
+    this.socket = `${folder}/throughway.sock`;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  writeConfig(text: string): void {
+    writeFileSync(this.configPath, text);
+  }
+
+  readConfig(): string {
+    return readFileSync(this.configPath, 'utf8');
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  get pid(): number {
+    if (!this.#child?.pid) throw new Disproved('the daemon does not run');
+    return this.#child.pid;
+  }
+
+  /** Resolves when the daemon says that it is ready. */
+  async start(environment: NodeJS.ProcessEnv = {}): Promise<void> {
+    const from = this.#log.length;
+    this.launch(environment);
+    await until(
+      'the daemon to be ready',
+      () => this.#log.slice(from).includes('"msg":"ready"') || this.#child === null,
+      15_000,
+      () => this.#log.slice(from),
+    );
+    if (this.#child === null)
+      throw new Disproved(`the daemon ended with ${this.exitStatus}: ${this.#log.slice(from)}`);
+  }
+
+  /** Starts the process without waiting for it. */
+  launch(environment: NodeJS.ProcessEnv = {}): void {
+    const args = ['run', '--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket];
+    const child = this.#namespace.start(PROGRAM, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
+    child.stderr!.on('data', (chunk: Buffer) => {
+      this.#log += chunk.toString();
+    });
+    child.once('exit', (status) => {
+      this.exitStatus = status;
+      if (this.#child === child) this.#child = null;
+    });
+    this.#child = child;
+  }
+
+  /** Resolves when the process is gone. */
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    if (signal !== 'SIGHUP') await gone;
+  }
+
+  async waitForExit(): Promise<number | null> {
+    await until('the daemon to end', () => this.#child === null, 15_000);
+    return this.exitStatus;
+  }
+
+  /** Runs a command of the command line in the gateway's namespace. */
+  command(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+    return new Promise((resolve) => {
+      execFile(
+        'ip',
+        ['netns', 'exec', this.#namespace.name, PROGRAM, ...args, '--socket', this.socket],
+        (error, stdout, stderr) => {
+          resolve({ status: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr });
+        },
+      );
+    });
+  }
+
+  async setPassthrough(change: Partial<Passthrough>): Promise<PassthroughChange> {
+    return JSON.parse(
+      await callDaemon(this.socket, 'PUT', '/api/v1/passthrough', change),
+    ) as PassthroughChange;
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse(await callDaemon(this.socket, 'GET', '/api/v1/status')) as Status;
+  }
+
+  async reload(): Promise<void> {
+    await callDaemon(this.socket, 'POST', '/api/v1/reload');
+  }
+}

@@ -1,0 +1,129 @@
+// The books of a scenario: every payload that matters carries a tag, which says who sent it and who
+// alone may get it. Every host's interface is tapped, so a packet that reaches the wrong host, comes
+// twice, leaves with a private address or has a wrong checksum is found, whether somebody listens
+// for it there or not.
+import { parseIpv4Packet, ipProtocols, type Ipv4Packet } from '../src/core/wire/ipv4.ts';
+import { hasValidIcmpChecksum } from '../src/core/wire/icmp.ts';
+import { hasValidTcpChecksum } from '../src/core/wire/tcp.ts';
+import { hasValidUdpChecksum } from '../src/core/wire/udp.ts';
+import { WireError } from '../src/core/wire/bytes.ts';
+import { Disproved, until } from './wait.ts';
+
+const MAGIC = Buffer.from('THRUWAY!');
+const TAG_BYTES = 12;
+
+interface Entry {
+  readonly what: string;
+  readonly to: string | null;
+  readonly arrivals: string[];
+}
+
+export class Ledger {
+  readonly #entries: Entry[] = [];
+  readonly #faults: string[] = [];
+
+  /** A payload of `length` bytes for one packet; `to` is the host that must get it, or null when nobody may. */
+  tag(what: string, to: string | null, length = 64): Uint8Array {
+    const payload = Buffer.alloc(Math.max(length, TAG_BYTES), 0x2e);
+    MAGIC.copy(payload);
+    payload.writeUInt32BE(this.#entries.length, MAGIC.length);
+    this.#entries.push({ what, to, arrivals: [] });
+    return payload;
+  }
+
+  /** What arrived at a host's interface. */
+  arrived(host: string, frame: Uint8Array): void {
+    const packet = readIpv4(frame);
+    if (packet === null) return;
+    const fault = checksumFault(packet);
+    if (fault)
+      this.#faults.push(
+        `${fault} at ${host} (${packet.source} to ${packet.destination}, protocol ${packet.protocol})`,
+      );
+    // An ICMP error quotes the packet it is about.
+    if (packet.protocol === ipProtocols.icmp && packet.payload[0] !== 0 && packet.payload[0] !== 8) return;
+    const entry = this.#entryIn(packet.payload);
+    if (!entry) return;
+    entry.arrivals.push(host);
+    if (entry.to !== host)
+      this.#faults.push(`${entry.what}, meant for ${entry.to ?? 'nobody'}, reached ${host}`);
+    else if (entry.arrivals.length > 1)
+      this.#faults.push(`${entry.what} reached ${host} ${entry.arrivals.length} times`);
+  }
+
+  /** What left the gateway towards the internet: no private address may. */
+  left(frame: Uint8Array): void {
+    const packet = readIpv4(frame);
+    if (packet && (packet.source.startsWith('192.168.') || packet.destination.startsWith('192.168.'))) {
+      this.#faults.push(
+        `a private address left by the WAN: ${packet.source} to ${packet.destination}, protocol ${packet.protocol}`,
+      );
+    }
+  }
+
+  /** Whether the packet with this payload has arrived where it should. */
+  hasArrived(payload: Uint8Array): boolean {
+    const entry = this.#entryIn(payload);
+    return entry !== undefined && entry.to !== null && entry.arrivals.includes(entry.to);
+  }
+
+  /** How many of the packets that should arrive have. */
+  count(): { wanted: number; arrived: number } {
+    const wanted = this.#entries.filter((entry) => entry.to !== null);
+    return { wanted: wanted.length, arrived: wanted.filter((entry) => entry.arrivals.length > 0).length };
+  }
+
+  /** Resolves when every packet so far that should arrive has; throws Disproved with what is missing or wrong. */
+  async settle(patienceMs?: number): Promise<void> {
+    const missing = (): Entry[] =>
+      this.#entries.filter((entry) => entry.to !== null && entry.arrivals.length === 0);
+    await until(
+      'every packet to arrive',
+      () => this.#faults.length > 0 || missing().length === 0,
+      patienceMs,
+      () =>
+        `${missing().length} missing: ${missing()
+          .slice(0, 5)
+          .map((entry) => entry.what)
+          .join('; ')}`,
+    );
+    this.claimNoFault();
+  }
+
+  claimNoFault(): void {
+    if (this.#faults.length > 0) throw new Disproved(this.#faults.slice(0, 5).join('; '));
+  }
+
+  #entryIn(payload: Uint8Array): Entry | undefined {
+    const at = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).indexOf(MAGIC);
+    if (at < 0 || at + TAG_BYTES > payload.length) return undefined;
+    const serial = new DataView(payload.buffer, payload.byteOffset + at).getUint32(MAGIC.length);
+    return this.#entries[serial];
+  }
+}
+
+const ETHERNET_BYTES = 14;
+const ETH_P_IP = 0x0800;
+
+export function readIpv4(frame: Uint8Array): Ipv4Packet | null {
+  if (frame.length < ETHERNET_BYTES || ((frame[12]! << 8) | frame[13]!) !== ETH_P_IP) return null;
+  try {
+    return parseIpv4Packet(frame.subarray(ETHERNET_BYTES));
+  } catch (error) {
+    if (error instanceof WireError) return null;
+    throw error;
+  }
+}
+
+function checksumFault(packet: Ipv4Packet): string | null {
+  if (!packet.headerChecksumValid) return 'wrong IP checksum';
+  if (packet.moreFragments || packet.fragmentOffset > 0) return null;
+  const ends = { source: packet.source, destination: packet.destination };
+  if (packet.protocol === ipProtocols.udp && !hasValidUdpChecksum(ends, packet.payload))
+    return 'wrong UDP checksum';
+  if (packet.protocol === ipProtocols.tcp && !hasValidTcpChecksum(ends, packet.payload))
+    return 'wrong TCP checksum';
+  if (packet.protocol === ipProtocols.icmp && !hasValidIcmpChecksum(packet.payload))
+    return 'wrong ICMP checksum';
+  return null;
+}

@@ -1,0 +1,74 @@
+// IKE as a NAT sees it: headers that are true to the RFCs, bodies that are a tag (RFC 2408 3.1,
+// RFC 7296 3.1). No keys and no negotiation; enough to be told apart by cookies and exchange types.
+import type { Ipv4Address } from '../../src/core/address.ts';
+import {
+  emitIsakmp,
+  exchangeTypes,
+  parseIsakmpHeader,
+  type IsakmpHeader,
+} from '../../src/core/wire/isakmp.ts';
+import type { Datagram } from '../sockets.ts';
+import type { Host, Household } from '../topologies/household.ts';
+import { UdpPeer } from './udp.ts';
+
+export const IKE_PORT = 500;
+export const NAT_T_PORT = 4500;
+/** RFC 3948 2.2: tells IKE from ESP on port 4500. */
+export const NON_ESP_MARKER = new Uint8Array(4);
+
+export interface ReceivedIke extends Datagram {
+  readonly header: IsakmpHeader;
+}
+
+export interface IkeMessage {
+  readonly initiatorSpi: bigint;
+  readonly responderSpi?: bigint;
+  readonly exchangeType: number;
+  readonly response?: boolean;
+  readonly messageId?: number;
+  readonly length?: number;
+}
+
+export class IkePeer extends UdpPeer {
+  readonly #household: Household;
+
+  constructor(household: Household, host: Host, port = IKE_PORT) {
+    super(household, host, port);
+    this.#household = household;
+  }
+
+  /** Sends one message that only `to` may get (null: nobody). */
+  sendIke(destination: Ipv4Address, port: number, to: Host | null, message: IkeMessage): void {
+    const what = `IKE exchange ${message.exchangeType} of ${this.host.name}`;
+    const body = this.#household.ledger.tag(what, to?.name ?? null, message.length);
+    const isV2 = message.exchangeType >= exchangeTypes.ikeSaInit;
+    const bytes = emitIsakmp({
+      header: {
+        initiatorSpi: message.initiatorSpi,
+        responderSpi: message.responderSpi ?? 0n,
+        majorVersion: isV2 ? 2 : 1,
+        minorVersion: 0,
+        exchangeType: message.exchangeType,
+        messageId: message.messageId ?? 0,
+        response: message.response ?? false,
+      },
+      encrypted: body,
+    } as never);
+    this.sendBytes(
+      destination,
+      port,
+      port === NAT_T_PORT || this.port === NAT_T_PORT ? Buffer.concat([NON_ESP_MARKER, bytes]) : bytes,
+    );
+  }
+
+  /** What came so far, with its header. */
+  receivedIke(): ReceivedIke[] {
+    return this.received.map((datagram) => {
+      const hasMarker = datagram.payload.subarray(0, 4).every((byte) => byte === 0);
+      return {
+        ...datagram,
+        header: parseIsakmpHeader(hasMarker ? datagram.payload.subarray(4) : datagram.payload),
+      };
+    });
+  }
+}

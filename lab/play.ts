@@ -1,0 +1,84 @@
+// Plays scenarios one after the other and prints a line for each; a failed one prints what a person
+// needs to find out why: the ruleset, conntrack, the daemon's log and where the captures are.
+//   node lab/play.ts [ID or FILE PART ...]    all, or those whose number begins with one of these
+import { mkdirSync } from 'node:fs';
+import { insideOwnNamespaces } from './enter.ts';
+import { SCENARIOS } from './scenarios/all.ts';
+import type { Scenario } from './scenario.ts';
+import { Household } from './topologies/household.ts';
+
+const CAPTURES = process.env['THROUGHWAY_CAPTURES'] ?? '/tmp/throughway-captures';
+/** A play that takes longer is stuck. */
+const PLAY_LIMIT_MS = 60_000;
+
+async function play(scenario: Scenario): Promise<boolean> {
+  const began = performance.now();
+  let household: Household | null = null;
+  let failure: unknown = null;
+  try {
+    household = await Household.build(scenario.household);
+    await withinLimit(scenario.play(household));
+    household.ledger.claimNoFault();
+  } catch (error) {
+    failure = error;
+  }
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  process.stdout.write(
+    `${failure === null ? 'ok    ' : 'FAILED'} ${scenario.id.padEnd(5)} ${scenario.title} (${seconds} s)\n`,
+  );
+  if (failure !== null) {
+    process.stdout.write(
+      `       ${failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)}\n`,
+    );
+    if (household) report(scenario, household);
+  }
+  await household?.close();
+  return failure === null;
+}
+
+function withinLimit(played: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`the play took longer than ${PLAY_LIMIT_MS / 1000} s`)),
+      PLAY_LIMIT_MS,
+    );
+    played.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function report(scenario: Scenario, household: Household): void {
+  const folder = `${CAPTURES}/${scenario.id}`;
+  mkdirSync(folder, { recursive: true });
+  household.wanCapture.write(`${folder}/wan.pcap`);
+  for (const host of [...household.devices, ...household.servers])
+    host.capture.write(`${folder}/${host.name}.pcap`);
+  const show = (title: string, program: string, args: string[]): void => {
+    let text: string;
+    try {
+      text = household.gateway.run(program, args);
+    } catch (error) {
+      text = String(error);
+    }
+    process.stdout.write(`--- ${title}\n${text}\n`);
+  };
+  show('ruleset', 'nft', ['list', 'ruleset']);
+  show('conntrack', 'cat', ['/proc/net/nf_conntrack']);
+  process.stdout.write(`--- log of the daemon\n${household.daemon.log}\n--- captures: ${folder}\n`);
+}
+
+insideOwnNamespaces(import.meta.filename);
+const wanted = process.argv.slice(2);
+const chosen = SCENARIOS.filter(
+  ({ id }) =>
+    wanted.length === 0 || wanted.some((one) => id === one || (one.length === 1 && id.startsWith(one))),
+);
+if (chosen.length === 0) {
+  process.stderr.write(
+    `"${wanted.join(' ')}" is no scenario; there are ${SCENARIOS.map(({ id }) => id).join(', ')}.\n`,
+  );
+  process.exit(2);
+}
+let failed = 0;
+for (const scenario of chosen) if (!(await play(scenario))) failed += 1;
+process.stdout.write(`${chosen.length - failed} passed, ${failed} failed\n`);
+process.exit(failed === 0 ? 0 : 1);

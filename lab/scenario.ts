@@ -1,0 +1,21 @@
+// What a scenario is: the number of a case, a sentence, and a play that throws Disproved when the
+// case does not hold. Each is given a household of its own.
+import type { Household, HouseholdOptions } from './topologies/household.ts';
+
+export interface Scenario {
+  /** As in the list of cases, such as `E3`. */
+  readonly id: string;
+  readonly title: string;
+  readonly household?: HouseholdOptions;
+  play(household: Household): Promise<void>;
+}
+
+/** A scenario; the play's claims are its test. */
+export function scenario(
+  id: string,
+  title: string,
+  play: (household: Household) => Promise<void>,
+  household: HouseholdOptions = {},
+): Scenario {
+  return { id, title, play, household };
+}
