@@ -28,7 +28,7 @@ async function play(scenario: Scenario): Promise<boolean> {
   );
   if (failure !== null) {
     process.stdout.write(
-      `       ${failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)}\n`,
+      `       ${failure instanceof Error ? (failure.stack ?? failure.message) : JSON.stringify(failure)}\n`,
     );
     if (household) report(scenario, household);
   }

@@ -5,6 +5,8 @@ import {
   emitIsakmp,
   exchangeTypes,
   parseIsakmpHeader,
+  payloadTypesV1,
+  payloadTypesV2,
   type IsakmpHeader,
 } from '../../src/core/wire/isakmp.ts';
 import type { Datagram } from '../sockets.ts';
@@ -49,11 +51,14 @@ export class IkePeer extends UdpPeer {
         majorVersion: isV2 ? 2 : 1,
         minorVersion: 0,
         exchangeType: message.exchangeType,
+        flags: isV2 ? { response: message.response ?? false } : { encryption: true },
         messageId: message.messageId ?? 0,
-        response: message.response ?? false,
       },
-      encrypted: body,
-    } as never);
+      payloads: [],
+      encrypted: isV2
+        ? { payloadType: payloadTypesV2.encrypted, firstPayload: 0, bytes: body }
+        : { payloadType: null, firstPayload: payloadTypesV1.hash, bytes: body },
+    });
     this.sendBytes(
       destination,
       port,

@@ -313,12 +313,27 @@ export class Gateway {
   async #lookAtOthers(): Promise<void> {
     for (const key of this.#troubles.keys()) if (key.startsWith('foreign ')) this.#troubles.delete(key);
     try {
-      const ruleset: unknown = JSON.parse(await this.#options.nft.run('list ruleset', 'json'));
-      for (const sentence of findForeignDrops(ruleset, this.#config.interfaces, TABLE))
+      const listing = await this.#listOtherTables();
+      for (const sentence of findForeignDrops(listing, this.#config.interfaces))
         this.#trouble(`foreign ${sentence}`, sentence);
     } catch (error) {
       this.#options.log('warn', 'the other tables cannot be read', { reason: reasonOf(error) });
     }
+  }
+
+  /** All tables but ours: nft 1.0.6 has no JSON for maps that packets fill, and complains on stderr. */
+  async #listOtherTables(): Promise<unknown[]> {
+    const { nft } = this.#options;
+    const tables = JSON.parse(await nft.run('list tables', 'json')) as {
+      nftables: { table?: { family: string; name: string } }[];
+    };
+    const items: unknown[] = [];
+    for (const { table } of tables.nftables) {
+      if (!table || `${table.family} ${table.name}` === TABLE) continue;
+      const listed = await nft.run(`list table ${table.family} ${table.name}`, 'json');
+      items.push(...(JSON.parse(listed) as { nftables: unknown[] }).nftables);
+    }
+    return items;
   }
 
   #readSystem(): SystemState {

@@ -55,20 +55,14 @@ interface Fate {
   readonly sure: boolean;
 }
 
-/** One sentence for each place of another table where packets of VPNs end. */
+/** One sentence for each place where packets of VPNs end; `listing` holds the items of all tables but ours. */
 export function findForeignDrops(
-  listing: unknown,
+  listing: readonly unknown[],
   interfaces: { wan: string; lan: readonly string[] },
-  ownTable: string,
 ): string[] {
-  const items = ((listing as { nftables?: unknown }).nftables ?? []) as {
-    chain?: JsonChain;
-    rule?: JsonRule;
-  }[];
-  const isOwn = (one: { family: string; table: string }): boolean =>
-    `${one.family} ${one.table}` === ownTable;
-  const chains = items.flatMap((item) => (item.chain && !isOwn(item.chain) ? [item.chain] : []));
-  const rules = items.flatMap((item) => (item.rule && !isOwn(item.rule) ? [item.rule] : []));
+  const items = listing as readonly { chain?: JsonChain; rule?: JsonRule }[];
+  const chains = items.flatMap((item) => item.chain ?? []);
+  const rules = items.flatMap((item) => item.rule ?? []);
   const places = new Map<string, { names: Set<string>; sure: boolean; where: string; what: string }>();
   for (const base of chains) {
     if (!['ip', 'inet'].includes(base.family) || base.type !== 'filter') continue;
