@@ -51,7 +51,7 @@ export function wireProperties<Draft, Value>(name: string, format: WireFormat<Dr
             else deepStrictEqual(parse(cut), { ...whole, [key!]: openBytes(whole, key!).subarray(0, left) });
           }
         }),
-        { numRuns: 40 },
+        { numRuns: 25 },
       );
     });
   });
@@ -76,7 +76,7 @@ export function readsOrRefuses(
         if (!(error instanceof WireError)) throw error;
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 }
 

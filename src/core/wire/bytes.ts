@@ -18,6 +18,19 @@ export class WireError extends Error {
   }
 }
 
+/**
+ * Runs `read` over bytes of which all are there: what it finds truncated becomes malformed, since a
+ * length that does not fit is then a lie, and no caller shall wait for more. `from` shifts its offsets.
+ */
+export function readWhole<T>(read: () => T, from = 0): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof WireError) || error.fault !== 'truncated') throw error;
+    throw new WireError('malformed', from + error.at, 'runs past the end of the message');
+  }
+}
+
 /** Reads forward through `bytes`; every read past the end is a `truncated` WireError. */
 export class Reader {
   readonly #bytes: Uint8Array;

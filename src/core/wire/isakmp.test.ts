@@ -113,6 +113,8 @@ it('refuses SPI 0, another version, and lengths that cannot be', () => {
   throwsWire(() => parseIsakmp(spoiled(27, 27)), 'malformed');
   throwsWire(() => parseIsakmp(spoiled(30, 0, 3)), 'malformed');
   throwsWire(() => parseIsakmp(spoiled(30, 1, 0)), 'malformed');
+  // The last payload announces one more, and the message is at its end.
+  throwsWire(() => parseIsakmp(spoiled(108, 13)), 'malformed');
 });
 
 const flags = record<IsakmpFlags>({

@@ -4,7 +4,7 @@
 // RFC 2408 3.1 and 3.2 (version 1), RFC 7296 3.1, 3.2 and 3.14 (version 2), RFC 7383 2.5.
 
 import { assert } from '../assert.ts';
-import { Reader, WireError, Writer } from './bytes.ts';
+import { Reader, readWhole, WireError, Writer } from './bytes.ts';
 
 /** Exchange types (RFC 2408 3.1, RFC 2409 A, RFC 7296 3.1). */
 export const exchangeTypes = {
@@ -160,7 +160,7 @@ export function parseIsakmp(bytes: Uint8Array): IsakmpMessage {
     const encrypted = { payloadType: null, firstPayload: header.nextPayload, bytes: reader.rest() };
     return { header, payloads: [], encrypted };
   }
-  return { header, ...readChain(reader, header) };
+  return { header, ...readWhole(() => readChain(reader, header)) };
 }
 
 function readChain(reader: Reader, header: IsakmpHeader): Omit<IsakmpMessage, 'header'> {
@@ -173,7 +173,7 @@ function readChain(reader: Reader, header: IsakmpHeader): Omit<IsakmpMessage, 'h
     const length = reader.u16();
     // RFC 2408 3.2, RFC 7296 3.2: the length counts the generic header of four octets.
     if (length < 4) throw new WireError('malformed', at, `payload length ${length}`);
-    const body = readBody(reader, length - 4, at);
+    const body = reader.bytes(length - 4);
     if (header.majorVersion === 2 && isEncrypted(type)) {
       // RFC 7296 3.14: it is the last payload, and its next payload is the first one inside.
       return { payloads, encrypted: { payloadType: type, firstPayload: next, bytes: body } };
@@ -182,12 +182,6 @@ function readChain(reader: Reader, header: IsakmpHeader): Omit<IsakmpMessage, 'h
     type = next;
   }
   return { payloads, encrypted: null };
-}
-
-function readBody(reader: Reader, length: number, at: number): Uint8Array {
-  // The whole message is here, so a payload that runs past its end is a lie and not a cut.
-  if (length > reader.remaining) throw new WireError('malformed', at, 'payload longer than the message');
-  return reader.bytes(length);
 }
 
 function isEncrypted(payloadType: number): boolean {

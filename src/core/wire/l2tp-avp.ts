@@ -71,10 +71,8 @@ export function readAvps(reader: Reader): L2tpAvp[] {
     const at = reader.at;
     const flagsAndLength = reader.u16();
     const length = flagsAndLength & LENGTH;
-    // RFC 2661 4.1: the length counts the AVP's header; it ends within the message.
-    if (length < HEADER_BYTES || length > reader.remaining + 2) {
-      throw new WireError('malformed', at, `AVP length ${length}`);
-    }
+    // RFC 2661 4.1: the length counts the AVP's header.
+    if (length < HEADER_BYTES) throw new WireError('malformed', at, `AVP length ${length}`);
     avps.push({
       mandatory: (flagsAndLength & MANDATORY) !== 0,
       hidden: (flagsAndLength & HIDDEN) !== 0,

@@ -88,6 +88,7 @@ describe('version 2', () => {
     throwsWire(() => parseL2tp(hex('4002 0007 0001 0001')), 'malformed');
     throwsWire(() => parseL2tp(hex('c802 0012 0000 0000 0000 0000 8005 0000 0000')), 'malformed');
     throwsWire(() => parseL2tp(hex('c802 0012 0000 0000 0000 0000 8009 0000 0000')), 'malformed');
+    throwsWire(() => parseL2tp(hex('c802 000e 0000 0000 0000 0000 8006')), 'malformed');
   });
 });
 

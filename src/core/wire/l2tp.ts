@@ -4,7 +4,7 @@
 // which has version 1, is refused. RFC 2661 3.1, RFC 3931 3.2.1, 4.1.1 and 4.1.2.
 
 import { assert } from '../assert.ts';
-import { Reader, WireError, Writer } from './bytes.ts';
+import { Reader, readWhole, WireError, Writer } from './bytes.ts';
 import { avpNumber, emitAvps, l2tpAvpTypes, readAvps, type L2tpAvp } from './l2tp-avp.ts';
 
 /** A control message of version 2; the ids are those the receiver assigned, 0 before it has. */
@@ -105,11 +105,11 @@ function parseControl(bytes: Uint8Array): L2tpControl | L2tpV3Control {
   if (version === 3) {
     const controlConnectionId = reader.u32();
     const [ns, nr] = [reader.u16(), reader.u16()];
-    return { kind: 'control', version, controlConnectionId, ns, nr, avps: readAvps(reader) };
+    return { kind: 'control', version, controlConnectionId, ns, nr, avps: readWhole(() => readAvps(reader)) };
   }
   const [tunnelId, sessionId] = [reader.u16(), reader.u16()];
   const [ns, nr] = [reader.u16(), reader.u16()];
-  return { kind: 'control', version, tunnelId, sessionId, ns, nr, avps: readAvps(reader) };
+  return { kind: 'control', version, tunnelId, sessionId, ns, nr, avps: readWhole(() => readAvps(reader)) };
 }
 
 function parseData(reader: Reader, flags: number): L2tpData {
