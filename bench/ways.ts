@@ -1,0 +1,119 @@
+// The ways of forwarding that are compared: each puts a router into the state in which it carries
+// all sessions of a scenario. A new way is one more object; forwarding.ts does the rest.
+//
+// What is fair: every way forwards the same packets (traffic.ts), and every session has been seen in
+// both directions before the clock runs, so that no way is charged for learning, or for a flow that
+// looks new because nobody has answered.
+//
+// GRE is measured without the pptp helper, as 100,000 control connections are another benchmark.
+// Plain tracking knows a reply only if both Call IDs are 0 (they are the keys of its tuple, and the
+// other direction's key is 0 without the helper's key map), so they are 0 here and servers tell the
+// sessions apart. Not in these figures: the helper's key map is one list per network namespace,
+// which the kernel walks for each packet of GRE version 1, so real PPTP grows dearer with each call.
+import { parseIpv4 } from '../src/core/address.ts';
+import { CONFIG_VERSION, configSchema } from '../src/core/config/schema.ts';
+import { planRuleset } from '../src/core/policy/gateway.ts';
+import { TABLE, renderTransaction } from '../src/core/policy/ruleset.ts';
+import { LAN_INTERFACE, WAN_INTERFACE, run } from './topology.ts';
+import type { Scenario } from './traffic.ts';
+import { WAN_ADDRESS, sessionsOf } from './traffic.ts';
+
+export interface Way {
+  /** As in the table and in `--ways`. */
+  readonly name: string;
+  /** Whether clients leave with the WAN's address, and are answered at it. */
+  readonly translates: boolean;
+  /** `router` is the name of a network namespace with lan0 and wan0 up and routes in place. */
+  prepare(router: string, scenario: Scenario): Promise<void>;
+}
+
+/** The measure of all others: no ruleset, no conntrack. */
+export const routing: Way = {
+  name: 'routing',
+  translates: false,
+  prepare: async () => {},
+};
+
+/** What a Linux machine does that shares its address and knows nothing of VPNs. */
+export const masquerade: Way = {
+  name: 'masquerade',
+  translates: true,
+  prepare: async (router) => {
+    loadRuleset(
+      router,
+      `table ip nat {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "${WAN_INTERFACE}" masquerade
+  }
+}
+`,
+    );
+  },
+};
+
+/** The ruleset as the daemon loads it from a default configuration, with ESP's pairs learned already. */
+export const throughway: Way = {
+  name: 'throughway',
+  translates: true,
+  prepare: async (router, scenario) => {
+    const wanAddress = parseIpv4(WAN_ADDRESS);
+    const config = configSchema.parse({
+      version: CONFIG_VERSION,
+      interfaces: { wan: WAN_INTERFACE, lan: [LAN_INTERFACE] },
+    });
+    const ruleset = planRuleset(config, { wanAddress, ownGreRemotes: [] });
+    loadRuleset(router, renderTransaction(ruleset, 'other-schema'));
+    if (scenario.protocol === 'esp') loadRuleset(router, espElements(`${TABLE} esp_in`, scenario));
+  },
+};
+
+/** The least that ESP needs: a map of (server, SPI) without any learning, filter or timeout. */
+export const leastEsp: Way = {
+  name: 'least-esp',
+  translates: true,
+  prepare: async (router, scenario) => {
+    loadRuleset(
+      router,
+      `table inet least {
+  map esp_in {
+    typeof ip saddr . esp spi : ip daddr
+    size 262144
+  }
+  chain prerouting {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${LAN_INTERFACE}" meta l4proto esp notrack
+    iifname "${WAN_INTERFACE}" meta l4proto esp notrack ip daddr set ip saddr . esp spi map @esp_in
+  }
+  chain postrouting_esp {
+    type filter hook postrouting priority srcnat; policy accept;
+    oifname "${WAN_INTERFACE}" meta l4proto esp ip saddr set ${WAN_ADDRESS}
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "${WAN_INTERFACE}" masquerade
+  }
+}
+`,
+    );
+    if (scenario.protocol === 'esp') loadRuleset(router, espElements('inet least esp_in', scenario));
+  },
+};
+
+/** The first is what the others are compared to. */
+export const allWays: readonly Way[] = [routing, masquerade, throughway, leastEsp];
+export const defaultWays: readonly Way[] = [routing, masquerade, throughway];
+
+/** One transaction, as text on nft's standard input. */
+export function loadRuleset(router: string, ruleset: string): void {
+  run('ip', ['netns', 'exec', router, 'nft', '-f', '-'], ruleset);
+}
+
+/** Every session of the scenario as an element (server . SPI : client) of a map. */
+export function espElements(map: string, scenario: Scenario): string {
+  const elements: string[] = [];
+  for (const { server, spi, client } of sessionsOf(scenario)) {
+    elements.push(`${server} . ${spi} : ${client}`);
+  }
+  return `add element ${map} { ${elements.join(',\n')} }\n`;
+}
