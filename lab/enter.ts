@@ -21,16 +21,22 @@ export function insideOwnNamespaces(script: string): void {
     process.stderr.write(`${forbidden}\n`);
     process.exit(77);
   }
-  const command = 'mount -t tmpfs tmpfs /run && exec "$@"';
-  const result = spawnSync(
-    'unshare',
-    [...unshareOptions(), 'sh', '-c', command, 'sh', process.execPath, script, ...process.argv.slice(2)],
-    {
-      stdio: 'inherit',
-      env: { ...process.env, [INSIDE]: '1' },
-    },
-  );
+  const [program, ...args] = unshareCommand([process.execPath, script, ...process.argv.slice(2)]);
+  const result = spawnSync(program!, args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
   process.exit(result.status ?? 1);
+}
+
+/** The command that runs `command` inside namespaces of its own, with a /run of its own. */
+export function unshareCommand(command: readonly string[]): string[] {
+  return [
+    'unshare',
+    ...unshareOptions(),
+    'sh',
+    '-c',
+    'mount -t tmpfs tmpfs /run && exec "$@"',
+    'sh',
+    ...command,
+  ];
 }
 
 function unshareOptions(): string[] {
