@@ -26,6 +26,11 @@ it('reads a bare acknowledgment', () => {
   });
 });
 
+it('leaves what comes after the payload off', () => {
+  const bytes = corpus('gre', 'pptp-data-ack');
+  expect(parseGre(Uint8Array.of(...bytes, 0, 0))).toEqual(parseGre(bytes));
+});
+
 it('reads a plain tunnel with key and checksum', () => {
   const bytes = corpus('gre', 'tunnel-key-checksum');
   const packet = parseGre(bytes);

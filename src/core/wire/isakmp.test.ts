@@ -140,15 +140,17 @@ function headerOf<V extends 1 | 2>(majorVersion: V) {
 }
 
 const { encrypted, encryptedFragment } = payloadTypesV2;
-const chainable = fc
-  .integer({ min: 1, max: 255 })
-  .filter((type) => type !== encrypted && type !== encryptedFragment);
-const payloads = fc.array(record({ type: chainable, critical: fc.boolean(), body: bytesUpTo(20) }), {
-  maxLength: 4,
-});
+const anyType = fc.integer({ min: 1, max: 255 });
+// In version 1 these two are types like any other.
+const anyTypeV1 = fc.oneof(anyType, fc.constantFrom<number>(encrypted, encryptedFragment));
+const anyTypeV2 = anyType.filter((type) => type !== encrypted && type !== encryptedFragment);
+
+function payloadsOf(type: fc.Arbitrary<number>) {
+  return fc.array(record({ type, critical: fc.boolean(), body: bytesUpTo(20) }), { maxLength: 4 });
+}
 
 const message: fc.Arbitrary<IsakmpDraft> = fc.oneof(
-  record({ header: record(headerOf(1)), payloads, encrypted: fc.constant(null) }),
+  record({ header: record(headerOf(1)), payloads: payloadsOf(anyTypeV1), encrypted: fc.constant(null) }),
   record({
     header: record({ ...headerOf(1), flags: flags.map((each) => ({ ...each, encryption: true })) }),
     payloads: fc.constant([]),
@@ -156,7 +158,7 @@ const message: fc.Arbitrary<IsakmpDraft> = fc.oneof(
   }),
   record({
     header: record(headerOf(2)),
-    payloads,
+    payloads: payloadsOf(anyTypeV2),
     encrypted: fc.option(
       record({
         payloadType: fc.constantFrom(encrypted, encryptedFragment),

@@ -80,6 +80,14 @@ describe('version 2', () => {
     expect(parseL2tp(corpus('l2tp', 'data-bare'))).toEqual(bare);
   });
 
+  it('leaves what comes after the length off, and the reserved bits of an AVP', () => {
+    const data = corpus('l2tp', 'data-all-fields');
+    expect(parseL2tp(Uint8Array.of(...data, 0, 0))).toEqual(parseL2tp(data));
+    const icrp = corpus('l2tp', 'icrp');
+    const reserved = Uint8Array.of(...icrp.subarray(0, 12), icrp[12]! | 0x3c, ...icrp.subarray(13));
+    expect(parseL2tp(Uint8Array.of(...reserved, 0, 0))).toEqual(parseL2tp(icrp));
+  });
+
   it('refuses L2F, flags a control message cannot have, and lengths that cannot be', () => {
     throwsWire(() => parseL2tp(hex('0001 0000 0000')), 'unsupported');
     throwsWire(() => parseL2tp(hex('8002 0000 0000 0000 0000')), 'malformed');

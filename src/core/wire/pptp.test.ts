@@ -122,6 +122,11 @@ it('keeps an unknown message type as a number', () => {
   });
 });
 
+it('reads a text that fills its field', () => {
+  const message = { ...messages[0]!, hostName: 'x'.repeat(64) } as PptpMessage;
+  expect(parsePptp(emitPptp(message))).toEqual(message);
+});
+
 it('leaves octets beyond the fields alone', () => {
   expect(parsePptp(hex('0012 0001 1a2b3c4d 0005 0000 00000007 eeee'))).toEqual({
     kind: 'echo-request',

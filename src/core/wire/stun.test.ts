@@ -65,6 +65,7 @@ it('refuses what cannot be STUN', () => {
   throwsWire(() => parseStun(spoiled(3, 8)), 'malformed');
   throwsWire(() => parseStun(spoiled(4, 0x22)), 'malformed');
   throwsWire(() => parseStun(spoiled(23, 9)), 'malformed');
+  throwsWire(() => parseStun(Uint8Array.of(...corpus('stun', 'mapped-address'), 0)), 'malformed');
 });
 
 wireProperties('STUN', {

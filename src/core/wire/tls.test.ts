@@ -72,7 +72,9 @@ it('refuses a server name with a space, and an extension given twice', () => {
   throwsWire(() => parseClientHello(emitClientHello({ ...small, serverName: 'a b' })), 'malformed');
   const bytes = emitClientHello({ ...small, serverName: 'a', supportedVersions: [0x0304] });
   // The server name extension takes 10 bytes here, the versions extension behind it 7.
-  bytes.set([0, 0], bytes.length - 7);
+  bytes.set([0x0a, 0x0a], bytes.length - 17);
+  expect(parseClientHello(bytes).serverName).toBeNull();
+  bytes.set([0x0a, 0x0a], bytes.length - 7);
   throwsWire(() => parseClientHello(bytes), 'malformed');
 });
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { corpus } from '../../../test/corpus/corpus.ts';
+import { corpus, hex } from '../../../test/corpus/corpus.ts';
 import {
   bytesUpTo,
   ipv4Address,
@@ -37,6 +37,15 @@ it('has the right checksum over IPv6', () => {
   expect(emitUdp(v6, parseUdp(bytes))).toEqual(bytes);
 });
 
+it('sends all ones where the checksum comes to zero', () => {
+  const draft = { sourcePort: 1, destinationPort: 2, payload: hex('0000') };
+  const { checksum } = parseUdp(emitUdp(v4, draft));
+  const payload = Uint8Array.of(checksum >> 8, checksum & 0xff);
+  const bytes = emitUdp(v4, { ...draft, payload });
+  expect(parseUdp(bytes).checksum).toBe(0xffff);
+  expect(hasValidUdpChecksum(v4, bytes)).toBe(true);
+});
+
 it('takes a datagram without a checksum over IPv4 and not over IPv6', () => {
   const bytes = corpus('udp', 'keepalive-ipv4').fill(0, 6, 8);
   expect(hasValidUdpChecksum(v4, bytes)).toBe(true);
@@ -46,6 +55,8 @@ it('takes a datagram without a checksum over IPv4 and not over IPv6', () => {
 it('calls no cut datagram valid', () => {
   expect(hasValidUdpChecksum(v4, corpus('udp', 'keepalive-ipv4').subarray(0, 8))).toBe(false);
   expect(hasValidUdpChecksum(v4, new Uint8Array(7))).toBe(false);
+  const unchecked = corpus('udp', 'keepalive-ipv4').fill(0, 6, 8);
+  expect(hasValidUdpChecksum(v4, unchecked.subarray(0, 8))).toBe(false);
 });
 
 it('refuses a length below eight', () => {
