@@ -26,13 +26,14 @@ export interface PptpGrePacket {
   readonly payload: Uint8Array;
 }
 
+/** Either version, told apart by `version`. */
 export type GrePacket = GreTunnelPacket | PptpGrePacket;
 
 /** What `emitGre` needs: a packet, its payload length counted for it. */
 export type GreDraft = GreTunnelPacket | Omit<PptpGrePacket, 'payloadLength'>;
 
 /** The EtherType of PPP in enhanced GRE (RFC 2637 4.1). */
-export const PPP_PROTOCOL = 0x880b;
+const PPP_PROTOCOL = 0x880b;
 
 const CHECKSUM = 0x8000;
 const ROUTING = 0x4000;

@@ -55,6 +55,7 @@ export interface IcmpOther {
   readonly rest: Uint8Array;
 }
 
+/** Any message, told apart by `kind`. */
 export type IcmpMessage = IcmpEcho | IcmpErrorMessage | IcmpOther;
 
 /** Reads a message of which at least the first eight bytes are there, or four of a type not known. */

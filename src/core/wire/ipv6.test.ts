@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { corpus, hex } from '../../../test/corpus/corpus.ts';
 import {
@@ -8,7 +9,6 @@ import {
   u8,
   wireProperties,
 } from '../../../test/wire-properties.ts';
-import * as fc from 'fast-check';
 import { parseEsp } from './esp.ts';
 import { ipProtocols } from './ipv4.ts';
 import { emitIpv6Packet, ipv6Extensions, parseIpv6Packet } from './ipv6.ts';

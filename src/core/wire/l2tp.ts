@@ -51,7 +51,10 @@ export interface L2tpV3Data {
   readonly payload: Uint8Array;
 }
 
+/** What can be read on UDP port 1701, told apart by `kind` and `version`. */
 export type L2tpMessage = L2tpControl | L2tpData | L2tpV3Control | L2tpV3Data;
+
+/** What can be read on IP protocol 115. */
 export type L2tpIpMessage = L2tpV3Control | L2tpV3Data;
 
 const CONTROL = 0x8000;

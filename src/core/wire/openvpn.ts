@@ -38,6 +38,7 @@ export interface OpenvpnData {
   readonly body: Uint8Array;
 }
 
+/** Any packet, told apart by `kind`. */
 export type OpenvpnPacket = OpenvpnControl | OpenvpnData;
 
 /** The body of a control packet where no key wraps it; `packetId` is null in an ACK, the peer's session id without acks. */

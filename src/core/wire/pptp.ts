@@ -175,19 +175,20 @@ export interface PptpUnknown {
   readonly body: Uint8Array;
 }
 
+/** Any control message, told apart by `kind`. */
 export type PptpMessage = { [K in Kind]: PptpMessageOf<K> }[Kind] | PptpUnknown;
 
 /** Result codes that mean success in the replies (RFC 2637 2.2 and 2.8). */
 export const PPTP_OK = 1;
 
 /** The magic cookie of every control message (RFC 2637 1.4). */
-export const PPTP_COOKIE = 0x1a2b3c4d;
+const PPTP_COOKIE = 0x1a2b3c4d;
 
 /** Octets that must be there before `pptpMessageLength` can tell anything. */
 export const PPTP_PREFIX_BYTES = 8;
 
 /** The longest message taken: RFC 2637 has none over 220 octets, and devices may append a little. */
-export const PPTP_MAXIMUM_BYTES = 512;
+const PPTP_MAXIMUM_BYTES = 512;
 
 const HEADER_BYTES = 12;
 const CONTROL = 1;

@@ -39,6 +39,7 @@ export interface WireguardTransport {
   readonly body: Uint8Array;
 }
 
+/** Any message, told apart by `kind`. */
 export type WireguardMessage =
   | WireguardInitiation
   | WireguardResponse
