@@ -33,11 +33,6 @@ export const EXP_NEW = type(NFNL_SUBSYS_CTNETLINK_EXP, 0);
 export const EXP_GET = type(NFNL_SUBSYS_CTNETLINK_EXP, 1);
 export const EXP_DELETE = type(NFNL_SUBSYS_CTNETLINK_EXP, 2);
 
-/** linux/netfilter/nfnetlink_compat.h: new entries, changed ones, gone ones. */
-export const NFNLGRP_CONNTRACK_NEW = 1;
-export const NFNLGRP_CONNTRACK_UPDATE = 2;
-export const NFNLGRP_CONNTRACK_DESTROY = 3;
-
 // linux/socket.h
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -124,7 +119,7 @@ export interface ConntrackTuple {
   zone: number | null;
 }
 
-export interface ConntrackCounters {
+interface ConntrackCounters {
   packets: number;
   bytes: number;
 }
@@ -180,7 +175,10 @@ export function hasStatus(entry: ConntrackEntry, bit: keyof typeof CONNTRACK_STA
   return (entry.status & CONNTRACK_STATUS[bit]) !== 0;
 }
 
-/** The payload of CT_NEW (also the answers to CT_GET) and CT_DELETE; null for families other than IPv4 and IPv6. */
+/**
+ * The payload of CT_NEW (also the answers to CT_GET) and CT_DELETE (also the event that an entry is
+ * gone, of nfnetlink's multicast group 3); null for families other than IPv4 and IPv6.
+ */
 export function parseConntrack(payload: Uint8Array): ConntrackEntry | null {
   const family = parseFamily(payload);
   if (!family) return null;

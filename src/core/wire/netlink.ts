@@ -6,7 +6,6 @@ import { WireError } from './bytes.ts';
 
 const HOST_LITTLE_ENDIAN = true;
 
-export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 

@@ -87,7 +87,7 @@ const OPERATIONAL_STATES = [
 ] as const;
 
 /** RT_SCOPE_: how far an address is valid; a number for scopes that an administrator has added. */
-export type AddressScope = 'global' | 'site' | 'link' | 'host' | 'nowhere' | number;
+type AddressScope = 'global' | 'site' | 'link' | 'host' | 'nowhere' | number;
 
 const SCOPES = new Map<number, AddressScope>([
   [0, 'global'],
