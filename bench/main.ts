@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, constants, cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { LinuxError } from '../src/linux/libc.ts';
 import { MeasurementError, measureScenario } from './forwarding.ts';
 import type { Result, Settings } from './forwarding.ts';
 import type { Machine } from './report.ts';
@@ -31,7 +32,7 @@ masquerade and Throughway's ruleset, in the same run. Takes about five minutes. 
   --ways LIST       of ${allWays.map((way) => way.name).join(', ')}; the first is what others are
                     compared to (default ${defaultWays.map((way) => way.name).join(',')})
   --rounds N        measurements of each (default 5)
-  --seconds N       length of a measurement (default 0.8)
+  --seconds N       length of a measurement (default 0.6)
   --one-way         measure outbound flows that no server has answered
   --json            print JSON
   --help            print this
@@ -81,7 +82,7 @@ function readOptions(parameters: string[]) {
         sessions: text('1,1000,100000'),
         ways: text(defaultWays.map((way) => way.name).join(',')),
         rounds: text('5'),
-        seconds: text('0.8'),
+        seconds: text('0.6'),
         'one-way': flag,
         json: flag,
         help: flag,
@@ -224,6 +225,6 @@ try {
   else moveInside(parameters);
 } catch (error) {
   if (error instanceof UsageError) fail(`${error.message}\n\n${USAGE}`, EXIT.usage);
-  else if (error instanceof MeasurementError) fail(error.message, EXIT.failed);
+  else if (error instanceof MeasurementError || error instanceof LinuxError) fail(error.message, EXIT.failed);
   else throw error;
 }

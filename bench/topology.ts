@@ -10,7 +10,7 @@
 // then the next, and each is charged for its own time only. Must be called in mount and network
 // namespaces of its own (main.ts): it knows nothing of cleaning up /run.
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { LinuxError, enterNetworkNamespace } from '../src/linux/libc.ts';
 import { setReceiveOffload } from './bpf.ts';
 import { CLIENT_NETWORK, LAN_ADDRESS, LAN_NEXT_HOP } from './traffic.ts';
@@ -75,7 +75,8 @@ export function buildRig(name: string, processors: Processors): Rig {
   for (const namespace of Object.values(namespaces)) {
     run('ip', ['netns', 'add', namespace]);
     // No router solicitations: only packets that are counted.
-    writeIn(namespace, '/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
+    const setting = '/proc/sys/net/ipv6/conf/default/disable_ipv6';
+    if (existsSync(setting)) writeIn(namespace, setting, '1');
   }
   for (const [end, face] of [
     [namespaces.clients, LAN_INTERFACE],

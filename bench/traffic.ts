@@ -9,7 +9,7 @@
 
 export type Protocol = 'esp' | 'gre' | 'udp';
 /** `out` is from the clients on the LAN to the servers on the WAN. */
-export type Direction = 'out' | 'in';
+type Direction = 'out' | 'in';
 export interface Scenario {
   readonly protocol: Protocol;
   readonly direction: Direction;

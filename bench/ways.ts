@@ -28,14 +28,14 @@ export interface Way {
 }
 
 /** The measure of all others: no ruleset, no conntrack. */
-export const routing: Way = {
+const routing: Way = {
   name: 'routing',
   translates: false,
   prepare: async () => {},
 };
 
 /** What a Linux machine does that shares its address and knows nothing of VPNs. */
-export const masquerade: Way = {
+const masquerade: Way = {
   name: 'masquerade',
   translates: true,
   prepare: async (router) => {
@@ -53,7 +53,7 @@ export const masquerade: Way = {
 };
 
 /** The ruleset as the daemon loads it from a default configuration, with ESP's pairs learned already. */
-export const throughway: Way = {
+const throughway: Way = {
   name: 'throughway',
   translates: true,
   prepare: async (router, scenario) => {
@@ -69,7 +69,7 @@ export const throughway: Way = {
 };
 
 /** The least that ESP needs: a map of (server, SPI) without any learning, filter or timeout. */
-export const leastEsp: Way = {
+const leastEsp: Way = {
   name: 'least-esp',
   translates: true,
   prepare: async (router, scenario) => {
@@ -105,12 +105,12 @@ export const allWays: readonly Way[] = [routing, masquerade, throughway, leastEs
 export const defaultWays: readonly Way[] = [routing, masquerade, throughway];
 
 /** One transaction, as text on nft's standard input. */
-export function loadRuleset(router: string, ruleset: string): void {
+function loadRuleset(router: string, ruleset: string): void {
   run('ip', ['netns', 'exec', router, 'nft', '-f', '-'], ruleset);
 }
 
 /** Every session of the scenario as an element (server . SPI : client) of a map. */
-export function espElements(map: string, scenario: Scenario): string {
+function espElements(map: string, scenario: Scenario): string {
   const elements: string[] = [];
   for (const { server, spi, client } of sessionsOf(scenario)) {
     elements.push(`${server} . ${spi} : ${client}`);
