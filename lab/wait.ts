@@ -10,13 +10,13 @@ export class Disproved extends Error {}
 /** Resolves to the first value that is not null, undefined or false; throws Disproved naming `what` and the last `seen`. */
 export async function until<T>(
   what: string,
-  look: () => T | null | undefined | false,
+  look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
   patienceMs = PATIENCE_MS,
   seen: () => string = () => '',
 ): Promise<T> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
-    const found = look();
+    const found = await look();
     if (found !== null && found !== undefined && found !== false) return found;
     if (performance.now() > deadline)
       throw new Disproved(`waited ${patienceMs} ms in vain for: ${what}${seen() && `; seen: ${seen()}`}`);

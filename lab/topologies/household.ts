@@ -103,9 +103,9 @@ export class Household {
     this.#cable(this.isp, 'wan0', this.gateway, 'wan0', null);
     this.isp.ip(`address add ${ADDRESSES.ispWan}/24 dev wan0`);
     this.gateway.ip(`address add ${wanAddress}/24 dev wan0`, `route add default via ${ADDRESSES.ispWan}`);
-    this.#tap(this.isp, 'wan0', (frame) => {
+    this.#tap(this.isp, 'wan0', (frame, arriving) => {
       this.wanCapture.add(frame);
-      this.ledger.left(frame);
+      if (arriving) this.ledger.left(frame);
     });
   }
 

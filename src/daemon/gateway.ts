@@ -10,11 +10,13 @@ import { findForeignDrops } from '../core/policy/foreign.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
 import { TABLE } from '../core/policy/ruleset.ts';
 import type { SystemState } from '../core/policy/system.ts';
+import { ipProtocols } from '../core/wire/ipv4.ts';
 import { switchOf } from '../core/policy/vpn-flows.ts';
 import { deleteExpectations, flushMatching, listExpectations } from '../linux/conntrack.ts';
 import { createLinkMonitor, type LinkMonitor, type SystemLink } from '../linux/links.ts';
 import type { Nft } from '../linux/nft.ts';
 import { watchTables } from '../linux/nft-events.ts';
+import { openXfrmMonitor, type XfrmMonitor } from '../linux/xfrm.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { readConfigText, stageConfigText, type StateDirectory } from './files.ts';
 import { KernelTable } from './kernel-table.ts';
@@ -61,6 +63,7 @@ export class Gateway {
   #config: Config;
   #configProblems: Problem[];
   #links: LinkMonitor | null = null;
+  #xfrm: XfrmMonitor | null = null;
   #system: SystemState = { wanAddress: null, ownGreRemotes: [] };
   /** What is learned in the kernel belongs to this address. */
   #learnedAddress: Ipv4Address | null = null;
@@ -102,6 +105,11 @@ export class Gateway {
       restoreSysctls(this.#options.state);
       throw error;
     }
+    this.#xfrm = await openXfrmMonitor({
+      onChange: () => void this.#inTurn(() => this.#markOwnAssociations()),
+      onError: (error) => this.#trouble('xfrm', `The gateway's own IPsec cannot be read: ${error.message}`),
+    });
+    await this.#markOwnAssociations();
     this.#tables = watchTables((tables) => void this.#inTurn(() => this.#reconcile(tables)));
     await this.#endDisabled();
     await this.#lookAtOthers();
@@ -212,6 +220,7 @@ export class Gateway {
   close(): void {
     this.#tables?.close();
     this.#links?.close();
+    this.#xfrm?.close();
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -301,12 +310,23 @@ export class Gateway {
       this.#options.log('warn', 'somebody changed or deleted our table; it is put back');
       try {
         await this.#table.apply(planRuleset(this.#config, this.#system));
+        await this.#markOwnAssociations();
         this.#clear('table');
       } catch (error) {
         this.#trouble('table', reasonOf(error));
       }
     }
     if (tables === null || [...tables].some((name) => name !== 'throughway')) await this.#lookAtOthers();
+  }
+
+  /** ESP for the gateway's own security associations is for the gateway: the rules know them by a set. */
+  async #markOwnAssociations(): Promise<void> {
+    const own =
+      this.#xfrm?.snapshot().filter((one) => one.family === 4 && one.protocol === ipProtocols.esp) ?? [];
+    await this.#table.setElements(
+      'own_sa',
+      own.map((one) => `${one.destination} . ${one.spi}`),
+    );
   }
 
   /** Other tables are left alone, and noticed. */
@@ -341,7 +361,7 @@ export class Gateway {
     const wan = links.find((link) => link.name === this.#config.interfaces.wan);
     return {
       wanAddress: wan?.up ? globalIpv4(wan) : null,
-      ownGreRemotes: [],
+      ownGreRemotes: links.flatMap((link) => link.greRemote ?? []),
     };
   }
 

@@ -52,6 +52,12 @@ export class KernelTable {
     return new Map(listed.nftables.flatMap(({ counter }) => (counter ? [[counter.name, counter]] : [])));
   }
 
+  /** Replaces the elements of a set in one transaction; each is written as nft writes it. */
+  async setElements(set: string, elements: readonly string[]): Promise<void> {
+    const fill = elements.length > 0 ? `add element ${TABLE} ${set} { ${elements.join(', ')} }\n` : '';
+    await this.#nft.run(`flush set ${TABLE} ${set}\n${fill}`);
+  }
+
   async remove(): Promise<void> {
     await removeTable(this.#nft);
     this.#listed = '';

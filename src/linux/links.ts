@@ -34,7 +34,10 @@ import { follow } from './follow.ts';
 
 export type SystemAddress = Omit<AddressMessage, 'index'>;
 
-export interface SystemLink extends Pick<LinkMessage, 'index' | 'up' | 'running' | 'mac' | 'kind'> {
+export interface SystemLink extends Pick<
+  LinkMessage,
+  'index' | 'up' | 'running' | 'mac' | 'kind' | 'greRemote'
+> {
   name: InterfaceName;
   mtu: number;
   loopback: boolean;
@@ -125,12 +128,24 @@ async function dumpSystem(socket: NetlinkSocket): Promise<SystemSnapshot> {
   const links = new Map<number, SystemLink>();
   const linkMessages = await socket.request(RTM_GETLINK, NLM_F_DUMP, emitLinkDump());
   for (const link of decodeAll(linkMessages, ({ payload }) => parseLink(payload))) {
-    const { index, up, running, mac, kind, loopback, masterIndex } = link;
+    const { index, up, running, mac, kind, loopback, masterIndex, greRemote } = link;
     const name = parseInterfaceName(link.name);
     // A name that nft could misread; no driver or tool makes one.
     if (!name) continue;
     const mtu = link.mtuBytes;
-    links.set(index, { index, name, up, running, mtu, mac, kind, loopback, masterIndex, addresses: [] });
+    links.set(index, {
+      index,
+      name,
+      up,
+      running,
+      mtu,
+      mac,
+      kind,
+      loopback,
+      masterIndex,
+      greRemote,
+      addresses: [],
+    });
   }
   const addressMessages = await socket.request(RTM_GETADDR, NLM_F_DUMP, emitAddressDump());
   for (const { index, ...address } of decodeAll(addressMessages, ({ payload }) => parseAddress(payload))) {

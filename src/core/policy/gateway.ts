@@ -63,7 +63,9 @@ function timeoutDeclarations(config: Config): Declaration[] {
     lines: [`protocol ${protocol}`, 'l3proto ip', `policy = { ${policy} }`],
   });
   return [
-    timeout(vpnUdp(config), 'udp', `unreplied : 120, replied : ${vpn}`),
+    // The kernel counts a flow as replied only once it is two seconds old, and a tunnel may fall silent
+    // before: so both are the same here.
+    timeout(vpnUdp(config), 'udp', `unreplied : ${vpn}, replied : ${vpn}`),
     timeout(plainUdp(config), 'udp', `unreplied : 120, replied : ${udp}`),
     // RFC 5382 REQ-5: at least 4 minutes for a connection that is half open or closing.
     timeout(

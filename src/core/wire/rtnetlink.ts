@@ -53,6 +53,9 @@ const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+// linux/if_tunnel.h
+const IFLA_GRE_REMOTE = 7;
 const RTEXT_FILTER_SKIP_STATS = 8;
 
 // linux/if_addr.h
@@ -113,6 +116,8 @@ export interface LinkMessage {
   kind: string | null;
   /** The bridge, bond or VRF that it is a port of. */
   masterIndex: number | null;
+  /** The far end of a `gre` or `gretap` tunnel over IPv4; null for a tunnel to anybody and for other links. */
+  greRemote: Ipv4Address | null;
 }
 
 export interface AddressMessage {
@@ -157,6 +162,9 @@ export function parseLink(payload: Uint8Array): LinkMessage {
   const mac = attributes.get(IFLA_ADDRESS);
   const info = attributes.get(IFLA_LINKINFO);
   const kind = info && parseAttributes(info).get(IFLA_INFO_KIND);
+  const isGre = kind !== undefined && ['gre', 'gretap'].includes(parseText(kind));
+  const tunnel = isGre ? parseAttributes(info!).get(IFLA_INFO_DATA) : undefined;
+  const remote = tunnel && parseAttributes(tunnel).get(IFLA_GRE_REMOTE);
   const state = attributes.get(IFLA_OPERSTATE)?.[0] ?? 0;
   return {
     family: payload[0]!,
@@ -171,6 +179,7 @@ export function parseLink(payload: Uint8Array): LinkMessage {
     mac: mac?.length === 6 ? Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':') : null,
     kind: kind ? parseText(kind) : null,
     masterIndex: hostNumber(attributes, IFLA_MASTER),
+    greRemote: remote?.length === 4 && remote.some((byte) => byte !== 0) ? ipv4FromBytes(remote) : null,
   };
 }
 
