@@ -1,20 +1,16 @@
 // The kernel settings that the gateway needs. What was there before is kept in the state directory,
 // so that `throughway down` can put it back, also after a crash or an upgrade.
+import { NEEDED_SYSCTLS } from '../core/policy/sysctls.ts';
 import { readSysctl, writeSysctl } from '../linux/sysctl.ts';
 import type { StateDirectory } from './files.ts';
 
-const NEEDED: Readonly<Record<string, string>> = {
-  'net.ipv4.ip_forward': '1',
-  // RFC 5508 REQ-1: an ICMP query lives at least 60 seconds; Linux gives it 30.
-  'net.netfilter.nf_conntrack_icmp_timeout': '60',
-};
 const FILE = 'sysctls.json';
 
 /** Sets what is needed; returns a sentence for each setting that the kernel refused. */
 export function applySysctls(state: StateDirectory): string[] {
   const former = readFormer(state);
   const troubles: string[] = [];
-  for (const [name, value] of Object.entries(NEEDED)) {
+  for (const [name, value] of Object.entries(NEEDED_SYSCTLS)) {
     const found = readSysctl(name);
     if (found === null || found === value) continue;
     former[name] ??= found;
@@ -34,7 +30,7 @@ export function applySysctls(state: StateDirectory): string[] {
 /** Puts back what `applySysctls` found, except where somebody else has changed it since. */
 export function restoreSysctls(state: StateDirectory): void {
   for (const [name, value] of Object.entries(readFormer(state))) {
-    if (readSysctl(name) === NEEDED[name]) writeSysctl(name, value);
+    if (readSysctl(name) === NEEDED_SYSCTLS[name]) writeSysctl(name, value);
   }
   state.remove(FILE);
 }

@@ -20,6 +20,15 @@ const EVIDENCE_SECONDS = 10;
 /** Security associations beyond this number are passed only while they have a slot. */
 const MOST_PAIRS = 131_072;
 
+/**
+ * Only every eighth packet of an SA refreshes its element, which saves a tenth of the cost of all
+ * others; so an element lives eight times as long as the operator's idle time, and no SA that is
+ * less idle than that is ever forgotten.
+ */
+const REFRESH_EVERY = 8;
+/** Picks every eighth packet by its sequence number (RFC 4303 2.2), the first one among them. */
+const IS_REFRESH = `@th,32,32 & ${REFRESH_EVERY - 1} == 1`;
+
 /** What an element gets that names no timeout of its own; the rules below always do. */
 const ESP_SECONDS = 3600;
 
@@ -80,7 +89,7 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
     "ESP of the gateway's own tunnels is for the gateway",
   );
   // With each element, since the timeout of a map that exists cannot be changed.
-  const idle = `${config.timeouts.esp_seconds}s`;
+  const idle = `${config.timeouts.esp_seconds * REFRESH_EVERY}s`;
   const theirs = rule('meta nfproto ipv6 return', 'IPv6 is routed, not translated');
   if (wanAddress === null || config.passthrough.ipsec === 'disabled') {
     const reason = wanAddress === null ? countAs('esp_unknown') : countAs('ipsec_disabled');
@@ -93,7 +102,9 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
         rules: [theirs, own, rule(`iifname ${wan} ${reason} drop`, why)],
       },
       { name: 'esp_learn', hook: null, rules: [] },
+      { name: 'esp_refresh', hook: null, rules: [] },
       { name: 'esp_to_wan', hook: null, rules: [] },
+      { name: 'esp_out_refresh', hook: null, rules: [] },
       { name: 'esp_new', hook: null, rules: [] },
       { name: 'esp_server', hook: null, rules: [] },
       { name: 'icmp_prerouting', hook: null, rules: [] },
@@ -104,15 +115,29 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
     {
       name: 'esp_prerouting',
       hook: null,
+      // The order is for speed: what is known comes first. That a known (server, SPI) is for a
+      // device and not for the gateway was seen to when it was learned.
       rules: [
-        theirs,
         rule(
-          `iifname ${lan} notrack accept`,
+          `meta nfproto ipv4 iifname ${lan} notrack accept`,
           'ESP of LAN devices: translated when it is forwarded, see esp_to_wan',
         ),
+        rule(`${IS_REFRESH} jump esp_refresh`, 'Now and then a pair is refreshed'),
+        rule(
+          'ip daddr set ip saddr . esp spi map @esp_in notrack accept',
+          'Known server and SPI: on to its device',
+        ),
+        theirs,
         rule(`iifname != ${wan} return`, 'Other interfaces are none of our business'),
         rule(`ip daddr != ${wanAddress} return`, 'Not for our WAN address'),
         own,
+        rule('notrack goto esp_learn', 'Unknown SPI: whose may it be?'),
+      ],
+    },
+    {
+      name: 'esp_refresh',
+      hook: null,
+      rules: [
         rule(
           `@th,32,32 1 ip daddr set ip saddr . esp spi map @esp_in ${countAs('esp_same_spi')} notrack accept`,
           'Sequence 1 on a known SPI: counted, two devices may share the SPI',
@@ -121,7 +146,6 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
           `ip daddr set ip saddr . esp spi map @esp_in update @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } notrack accept`,
           'Known server and SPI: on to its device',
         ),
-        rule('notrack goto esp_learn', 'Unknown SPI: whose may it be?'),
       ],
     },
     {
@@ -156,12 +180,24 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
       name: 'esp_to_wan',
       hook: null,
       rules: [
+        rule(`oifname != ${wan} accept`, 'From the WAN, translated in prerouting; or between LANs'),
+        rule(`${IS_REFRESH} jump esp_out_refresh`, 'Now and then an SPI is refreshed'),
         rule(
-          `ip saddr . ip daddr . esp spi @esp_out update @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } ip saddr set ${wanAddress} accept`,
+          `ip saddr . ip daddr . esp spi @esp_out ip saddr set ${wanAddress} accept`,
           'Known outbound SPI',
         ),
         rule('jump esp_new', 'A new outbound SPI'),
         rule(`ip saddr set ${wanAddress} accept`, 'The source becomes the WAN address'),
+      ],
+    },
+    {
+      name: 'esp_out_refresh',
+      hook: null,
+      rules: [
+        rule(
+          `ip saddr . ip daddr . esp spi @esp_out update @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } ip saddr set ${wanAddress} accept`,
+          'Known outbound SPI',
+        ),
       ],
     },
     {

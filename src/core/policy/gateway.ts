@@ -100,6 +100,7 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
   const fromLan = `iifname ${interfaceSet(lan)}`;
   const fromWan = `iifname "${wan}"`;
   const toWan: Rule[] = [
+    rule('meta nfproto ipv4 jump mapping', 'Remember which port the flow gets'),
     rule(
       `meta nfproto ipv4 meta l4proto ah ${countAs('ah_refused')} reject with icmpx admin-prohibited`,
       'AH signs the addresses: it cannot pass a NAT',
@@ -141,13 +142,10 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
       ),
     );
     untracked.push(
+      rule('meta nfproto ipv4 meta l4proto esp goto esp_to_wan', 'ESP, either way'),
       rule(
-        `${fromLan} oifname "${wan}" meta nfproto ipv4 meta l4proto esp goto esp_to_wan`,
-        'ESP of LAN devices',
-      ),
-      rule(
-        `${fromWan} meta nfproto ipv4 meta l4proto { esp, icmp } accept`,
-        'ESP and errors about it, translated in prerouting',
+        `${fromWan} meta nfproto ipv4 meta l4proto icmp accept`,
+        'Errors about ESP, translated in prerouting',
       ),
     );
   }
@@ -168,11 +166,23 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
       hook: 'filter hook forward priority filter + 10',
       rules: [
         ...switchRules(config),
-        rule('ct state established accept', 'Known connections'),
+        rule('ct status assured accept', 'Flows that have been answered for a while'),
+        rule('ct state untracked goto forward_untracked', 'ESP, and what others do not track'),
         rule(
-          'ct state vmap { related : accept, new : jump forward_new, untracked : goto forward_untracked, invalid : goto forward_invalid }',
+          'ct state vmap { established : goto forward_young, related : accept, new : goto forward_new, invalid : goto forward_invalid }',
           'All others',
         ),
+      ],
+    },
+    {
+      name: 'forward_young',
+      hook: null,
+      rules: [
+        rule(
+          `${fromLan} oifname "${wan}" meta nfproto ipv4 jump mapping`,
+          'Remember which port the flow has got',
+        ),
+        rule('accept', 'Known connections'),
       ],
     },
     {

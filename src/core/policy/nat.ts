@@ -3,7 +3,7 @@
 //     WAN address reaches it, and is seen with its own mapping's address;
 //   - L2TP answers from another port (RFC 2661 8.1): the first answer of a server may come from a
 //     port that no packet went to; it reaches the device whose mapping it names.
-// Both need to know which port masquerade has chosen, so they are learned behind it.
+// Both need to know which port masquerade has chosen, so they are learned from young flows.
 import type { Ipv4Address } from '../address.ts';
 import type { Config } from '../config/schema.ts';
 import { interfaceSet, rule, type Chain, type Declaration, type Rule } from './ruleset.ts';
@@ -60,35 +60,53 @@ export function natChains(config: Config, wanAddress: Ipv4Address | null): Chain
       );
     }
   }
-  const learn = (map: string, key: string): string => {
+  return [
+    { name: 'dstnat', hook: 'nat hook prerouting priority dstnat', rules: dstnat },
+    { name: 'srcnat', hook: 'nat hook postrouting priority srcnat', rules: srcnat },
+    { name: 'mapping', hook: null, rules: mappingRules() },
+  ];
+}
+
+/**
+ * For packets of young flows from the LAN to the WAN. Masquerade decides on a flow's first packet,
+ * behind these rules: so they take the device's own port for granted at first, which masquerade
+ * keeps if it can, and read the real one from the flow with its second packet.
+ */
+function mappingRules(): Rule[] {
+  const decided = 'ct status snat';
+  const mapped = (map: string, key: string): string => {
     const element = `{ ${key} : ct original ip saddr . ct original proto-src }`;
     // Delete and add: an update would refresh the element and keep a former device's address.
     return `delete @${map} ${element} add @${map} ${element}`;
   };
   return [
-    { name: 'dstnat', hook: 'nat hook prerouting priority dstnat', rules: dstnat },
-    { name: 'srcnat', hook: 'nat hook postrouting priority srcnat', rules: srcnat },
-    {
-      name: 'mapped',
-      hook: 'filter hook postrouting priority srcnat + 1',
-      rules: [
-        rule(`ct state != new return`, 'Only first packets tell a new mapping'),
-        rule(`iifname != ${lan} return`, 'Only mappings of LAN devices'),
-        rule(`oifname != ${wan} return`, 'towards the WAN'),
-        rule(`meta nfproto ipv6 return`, 'IPv6 has no mappings'),
-        rule(
-          `udp dport 1701 ${learn('l2tp_mapped', 'ip daddr . udp sport')}`,
-          'For an answer from another port',
-        ),
-        rule(
-          `meta l4proto tcp ${learn('hairpin_tcp', 'tcp sport')}`,
-          'For devices that call this one by the WAN address',
-        ),
-        rule(
-          `meta l4proto udp ${learn('hairpin_udp', 'udp sport')}`,
-          'For devices that call this one by the WAN address',
-        ),
-      ],
-    },
+    rule(
+      'limit rate over 500/second burst 500 packets return',
+      'A flood of one-way packets must not cost much',
+    ),
+    rule(
+      'udp dport 1701 add @l2tp_mapped { ip daddr . udp sport : ip saddr . udp sport }',
+      'L2TP: an answer may come from another port',
+    ),
+    rule(
+      `udp dport 1701 ${decided} ${mapped('l2tp_mapped', 'ip daddr . ct reply proto-dst')}`,
+      'L2TP: the mapped port is known',
+    ),
+    rule(
+      `${decided} meta l4proto tcp ${mapped('hairpin_tcp', 'ct reply proto-dst')} return`,
+      'Hairpin: the mapped port is known',
+    ),
+    rule(
+      `${decided} meta l4proto udp ${mapped('hairpin_udp', 'ct reply proto-dst')} return`,
+      'Hairpin: the mapped port is known',
+    ),
+    rule(
+      'meta l4proto tcp add @hairpin_tcp { tcp sport : ip saddr . tcp sport }',
+      'Hairpin: the port is kept if it can be',
+    ),
+    rule(
+      'meta l4proto udp add @hairpin_udp { udp sport : ip saddr . udp sport }',
+      'Hairpin: the port is kept if it can be',
+    ),
   ];
 }
