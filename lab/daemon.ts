@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { callDaemon } from '../src/cli/client.ts';
 import type { PassthroughChange, Status } from '../src/daemon/api/types.ts';
 import type { Passthrough } from '../src/core/config/schema.ts';
+import type { DropName } from '../src/core/policy/counters.ts';
 import type { Namespace } from './namespaces.ts';
 import { Disproved, until } from './wait.ts';
 
@@ -12,7 +13,7 @@ const PROGRAM = fileURLToPath(new URL('../bin/throughway', import.meta.url));
 
 export class Daemon {
   readonly folder: string;
-  readonly configPath: string;
+  configPath: string;
   readonly stateDir: string;
   readonly socket: string;
   readonly #namespace: Namespace;
@@ -61,10 +62,15 @@ export class Daemon {
       throw new Disproved(`the daemon ended with ${this.exitStatus}: ${this.#log.slice(from)}`);
   }
 
-  /** Starts the process without waiting for it. */
-  launch(environment: NodeJS.ProcessEnv = {}): void {
-    const args = ['run', '--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket];
-    const child = this.#namespace.start(PROGRAM, args, {
+  /** Starts the process without waiting for it; `wrapper` is a command that runs it. */
+  launch(environment: NodeJS.ProcessEnv = {}, wrapper: readonly string[] = []): void {
+    const [program, ...args] = [
+      ...wrapper,
+      PROGRAM,
+      'run',
+      ...['--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket],
+    ];
+    const child = this.#namespace.start(program!, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...environment },
     });
@@ -113,6 +119,11 @@ export class Daemon {
 
   async status(): Promise<Status> {
     return JSON.parse(await callDaemon(this.socket, 'GET', '/api/v1/status')) as Status;
+  }
+
+  /** Packets that the gateway has dropped so far for this reason. */
+  async drops(reason: DropName): Promise<number> {
+    return (await this.status()).drops.find(({ name }) => name === reason)!.packets;
   }
 
   async reload(): Promise<void> {

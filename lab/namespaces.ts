@@ -55,7 +55,8 @@ export class Namespace {
   }
 }
 
-function runTool(program: string, args: readonly string[], input = ''): string {
+/** Runs a program in the lab's own namespaces and returns what it prints; throws LinuxError when it fails. */
+export function runTool(program: string, args: readonly string[], input = ''): string {
   const result = spawnSync(program, args, { input, encoding: 'utf8', maxBuffer: 256 << 20 });
   if (result.error)
     throw new LinuxError(program, (result.error as NodeJS.ErrnoException).code ?? 'EIO', args.join(' '));

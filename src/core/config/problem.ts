@@ -139,7 +139,7 @@ function valueAt(value: unknown, path: Path): unknown {
 /** The word nearest to `word` by edit distance, if it is near enough to be a slip of the pen. */
 export function nearest(word: string, words: readonly string[]): string | null {
   let best: string | null = null;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
   for (const candidate of words) {
     const distance = editDistance(word, candidate);
     if (distance < bestDistance) {
