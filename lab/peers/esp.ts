@@ -33,13 +33,22 @@ export class EspPeer {
   }
 
   /** Sends one tagged packet that only `to` may get (null: nobody); the sequence counts up for each destination and SPI. */
-  send(destination: Ipv4Address, spi: number, to: Host | null, options: EspOptions = {}): Uint8Array {
+  send(destination: Ipv4Address, spi: number, to: Host | null, options: EspOptions = {}): void {
+    this.sendBytes(destination, this.packet(destination, spi, to, options));
+  }
+
+  /** As `send`, but the IP payload is returned for the scenario to send in a way of its own. */
+  packet(destination: Ipv4Address, spi: number, to: Host | null, options: EspOptions = {}): Uint8Array {
     const key = `${destination} ${spi}`;
     const sequence = options.sequence ?? (this.#sequences.get(key) ?? 0) + 1;
     this.#sequences.set(key, sequence);
     const what = `ESP 0x${spi.toString(16)} #${sequence} of ${this.host.name}`;
     const rest = this.#household.ledger.tag(what, to?.name ?? null, options.length);
-    this.#socket.send(destination, emitEsp({ spi, sequence, rest }));
-    return rest;
+    return emitEsp({ spi, sequence, rest });
+  }
+
+  /** Sends an IP payload as it is. */
+  sendBytes(destination: Ipv4Address, payload: Uint8Array): void {
+    this.#socket.send(destination, payload);
   }
 }

@@ -11,6 +11,7 @@ import {
 } from '../../src/core/wire/isakmp.ts';
 import type { Datagram } from '../sockets.ts';
 import type { Host, Household } from '../topologies/household.ts';
+import { claim } from '../wait.ts';
 import { UdpPeer } from './udp.ts';
 
 export const IKE_PORT = 500;
@@ -66,14 +67,33 @@ export class IkePeer extends UdpPeer {
     );
   }
 
-  /** What came so far, with its header. */
+  /** Answers a request: same IKE SA, same exchange, to where it came from. */
+  answer(request: ReceivedIke, to: Host | null, length?: number): void {
+    const { initiatorSpi, responderSpi, exchangeType, messageId } = request.header;
+    this.sendIke(request.source, request.sourcePort, to, {
+      initiatorSpi,
+      responderSpi: responderSpi === 0n ? initiatorSpi ^ 0xffff_ffffn : responderSpi,
+      exchangeType,
+      messageId,
+      response: true,
+      ...(length === undefined ? {} : { length }),
+    });
+  }
+
+  /** The latest message that came under this initiator SPI. */
+  latest(initiatorSpi: bigint): ReceivedIke {
+    const found = this.receivedIke().findLast(({ header }) => header.initiatorSpi === initiatorSpi);
+    claim(found, `${this.host.name} has heard of IKE SA ${initiatorSpi.toString(16)}`);
+    return found;
+  }
+
+  /** The IKE messages that came so far, with their headers; on port 4500 ESP and keepalives come too. */
   receivedIke(): ReceivedIke[] {
-    return this.received.map((datagram) => {
-      const hasMarker = datagram.payload.subarray(0, 4).every((byte) => byte === 0);
-      return {
-        ...datagram,
-        header: parseIsakmpHeader(hasMarker ? datagram.payload.subarray(4) : datagram.payload),
-      };
+    return this.received.flatMap((datagram) => {
+      const hasMarker = Buffer.from(datagram.payload.subarray(0, 4)).equals(NON_ESP_MARKER);
+      if (!hasMarker && this.port === NAT_T_PORT) return [];
+      const header = parseIsakmpHeader(hasMarker ? datagram.payload.subarray(4) : datagram.payload);
+      return [{ ...datagram, header }];
     });
   }
 }

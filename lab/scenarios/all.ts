@@ -1,7 +1,23 @@
 // Every scenario, in the order in which they are played.
 import type { Scenario } from '../scenario.ts';
 import { espScenarios } from './esp.ts';
+import { espLimitScenarios } from './esp-limits.ts';
+import { espRekeyScenarios } from './esp-rekey.ts';
+import { fragmentScenarios } from './fragments.ts';
 import { gatewayScenarios } from './gateway.ts';
+import { icmpScenarios } from './icmp.ts';
+import { ikeScenarios } from './ike.ts';
 import { natScenarios } from './nat.ts';
+import { troubleScenarios } from './trouble.ts';
 
-export const SCENARIOS: readonly Scenario[] = [...espScenarios, ...natScenarios, ...gatewayScenarios];
+export const SCENARIOS: readonly Scenario[] = [
+  ...espScenarios,
+  ...espRekeyScenarios,
+  ...espLimitScenarios,
+  ...fragmentScenarios,
+  ...icmpScenarios,
+  ...ikeScenarios,
+  ...natScenarios,
+  ...gatewayScenarios,
+  ...troubleScenarios,
+];
