@@ -57,6 +57,24 @@ export const espScenarios: readonly Scenario[] = [
     { devices: 10 },
   ),
 
+  scenario(
+    'E5b',
+    'twelve devices begin at once: those beyond the tenth are paired by their next packet',
+    async (household) => {
+      const sessions = sessionsWithServer(household, 12);
+      for (const session of sessions) session.up();
+      await household.ledger.settle();
+      for (const session of sessions.slice(0, 10)) session.down();
+      await household.ledger.settle();
+      for (const session of sessions.slice(10)) session.up();
+      await household.ledger.settle();
+      for (const session of sessions.slice(10)) session.down();
+      await household.ledger.settle();
+      await converse(household, sessions);
+    },
+    { devices: 12 },
+  ),
+
   scenario('E6', 'four sessions of one device with one server, beside another device', async (household) => {
     const [near, far] = [new EspPeer(household, household.device), new EspPeer(household, household.server)];
     const other = new EspSession(

@@ -17,7 +17,7 @@ import { interfaceSet, rule, type Chain, type Declaration } from './ruleset.ts';
 const WAITING_SLOTS = 10;
 /** How long a new outbound SPI or a phase-2 exchange counts as evidence. */
 const EVIDENCE_SECONDS = 10;
-/** Security associations beyond this number are passed only while they have a slot. */
+/** A bound for the kernel's memory; beyond it no new pair is learned, and those there are stay. */
 const MOST_PAIRS = 131_072;
 
 /**
@@ -209,11 +209,15 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
           'ICMP errors about it will find the device',
         ),
         rule('jump esp_server', 'One device or several at this server?'),
-        rule(`add @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} }`, 'No longer new'),
         rule(
-          'ip saddr . ip daddr @esp_early delete @esp_early { ip saddr . ip daddr } return',
+          `ip saddr . ip daddr @esp_early delete @esp_early { ip saddr . ip daddr } add @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } return`,
           'The server spoke first and is paired already',
         ),
+        rule(
+          `ip saddr set ip daddr map @${waiting(WAITING_SLOTS)} return`,
+          'No room to wait: still new, so its next packet tries again (the source is only a scratch pad)',
+        ),
+        rule(`add @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} }`, 'No longer new'),
         rule(`add @${waiting(0)} { ip daddr : ip saddr }`, 'Waits for the first packet of the server'),
         ...[0, ...slots.slice(0, -1)]
           .toReversed()
