@@ -9,6 +9,8 @@ import { icmpScenarios } from './icmp.ts';
 import { ikeScenarios } from './ike.ts';
 import { natScenarios } from './nat.ts';
 import { troubleScenarios } from './trouble.ts';
+import { pptpScenarios } from './pptp.ts';
+import { pptpLimitScenarios } from './pptp-limits.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...espScenarios,
@@ -18,6 +20,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...icmpScenarios,
   ...ikeScenarios,
   ...natScenarios,
+  ...pptpScenarios,
+  ...pptpLimitScenarios,
   ...gatewayScenarios,
   ...troubleScenarios,
 ];

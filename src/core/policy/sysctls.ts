@@ -7,4 +7,7 @@ export const NEEDED_SYSCTLS: Readonly<Record<string, string>> = {
   'net.ipv4.ip_early_demux': '0',
   // RFC 5508 REQ-1: an ICMP query lives at least 60 seconds; Linux gives it 30.
   'net.netfilter.nf_conntrack_icmp_timeout': '60',
+  // Data of PPTP: as long as an idle control connection is kept (RFC 5382 REQ-5), with which it goes.
+  // Linux gives it 180, and a call that was silent for longer is dead. nft has no ct timeout for GRE.
+  'net.netfilter.nf_conntrack_gre_timeout_stream': '7440',
 };
