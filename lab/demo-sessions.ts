@@ -1,0 +1,214 @@
+// The demonstration's VPN sessions: one device, one protocol, one server, each able to connect, to
+// send both ways and to say how much has arrived. Who refuses a connection, and how, is kept as a
+// sentence for the table.
+import type { Protocol } from '../src/core/config/schema.ts';
+import { unreachableCodes } from '../src/core/wire/icmp.ts';
+import { ipProtocols, type Ipv4Packet } from '../src/core/wire/ipv4.ts';
+import { exchangeTypes } from '../src/core/wire/isakmp.ts';
+import { LinuxError } from '../src/linux/libc.ts';
+import { EspSession } from './peers/esp-session.ts';
+import { EspPeer } from './peers/esp.ts';
+import { GrePeer } from './peers/gre.ts';
+import { IcmpPeer } from './peers/icmp.ts';
+import { IKE_PORT, IkePeer } from './peers/ike.ts';
+import { PptpClient, PptpServer, type PptpSession } from './peers/pptp.ts';
+import type { Host, Household } from './topologies/household.ts';
+import { Disproved, until } from './wait.ts';
+
+/** An answer that takes longer does not come. */
+const PATIENCE_MS = 600;
+
+export interface DemoSession {
+  readonly device: Host;
+  readonly protocol: Protocol;
+  /** How the two ends speak, for the table. */
+  readonly wire: string;
+  /** Resolves when the session stands; rejects with a sentence that says why not. */
+  connect(): Promise<void>;
+  /** One packet each way; only after `connect`. */
+  send(): void;
+  /** Packets that have arrived so far, at the server and at the device. */
+  arrived(): { up: number; down: number };
+}
+
+/** Why a device is refused, as its own system reports it: by a reset or by an ICMP error. */
+class Refusals {
+  readonly #icmp: IcmpPeer;
+
+  constructor(household: Household, device: Host) {
+    this.#icmp = new IcmpPeer(household, device);
+  }
+
+  /** How many ICMP errors there were until now, to look only at later ones. */
+  get count(): number {
+    return this.#icmp.errors.length;
+  }
+
+  explain(error: unknown, since: number, isOurs: (packet: Ipv4Packet) => boolean): Error {
+    if (error instanceof LinuxError && error.errno === 'ECONNREFUSED')
+      return new Error('refused: connection reset');
+    const errors = this.#icmp.errors.slice(since).filter(({ about }) => isOurs(about));
+    const isProhibited = errors.some((one) => one.code === unreachableCodes.administrativelyProhibited);
+    if (isProhibited) return new Error('refused: administratively prohibited');
+    return new Error(error instanceof Disproved ? 'no answer' : String(error));
+  }
+}
+
+/** Two devices, each with PPTP, L2TP and IPsec to the same server. */
+export function demoSessions(household: Household): DemoSession[] {
+  const { devices, server } = household;
+  const pptp = new PptpServer(household, server);
+  const farIke = new IkePeer(household, server);
+  const farEsp = new EspPeer(household, server);
+  return devices.slice(0, 2).flatMap((device, index) => {
+    const refusals = new Refusals(household, device);
+    return [
+      new PptpDemo(household, device, pptp, refusals),
+      new IpsecDemo(household, device, index, farIke, farEsp, refusals),
+    ];
+  });
+}
+
+class PptpDemo implements DemoSession {
+  readonly protocol = 'pptp';
+  readonly wire = 'TCP 1723, GRE, the same Call ID';
+  readonly device: Host;
+  readonly #client: PptpClient;
+  readonly #refusals: Refusals;
+  #session: PptpSession | null = null;
+  #before = { up: 0, down: 0 };
+
+  constructor(household: Household, device: Host, server: PptpServer, refusals: Refusals) {
+    this.device = device;
+    this.#client = new PptpClient(household, new GrePeer(household, device), server);
+    this.#refusals = refusals;
+  }
+
+  async connect(): Promise<void> {
+    this.#before = this.arrived();
+    this.#session = null;
+    const since = this.#refusals.count;
+    try {
+      this.#session = await within(this.#client.dial(CALL_ID));
+    } catch (error) {
+      throw this.#refusals.explain(error, since, ({ protocol }) => protocol === ipProtocols.gre);
+    }
+    const { near, far } = this.#session;
+    this.#before.up -= this.#client.server.gre.ofCall(far.callId).length;
+    this.#before.down -= this.#client.gre.ofCall(near.callId).length;
+  }
+
+  send(): void {
+    this.#session?.up();
+    this.#session?.down();
+  }
+
+  arrived(): { up: number; down: number } {
+    if (this.#session === null) return { ...this.#before };
+    const { near, far } = this.#session;
+    return {
+      up: this.#before.up + this.#client.server.gre.ofCall(far.callId).length,
+      down: this.#before.down + this.#client.gre.ofCall(near.callId).length,
+    };
+  }
+}
+
+/** Both devices choose the same one: a NAT that does not translate it mixes them up. */
+const CALL_ID = 7;
+
+class IpsecDemo implements DemoSession {
+  readonly protocol = 'ipsec';
+  readonly wire = 'IKE from UDP 500, then raw ESP';
+  readonly device: Host;
+  readonly #household: Household;
+  readonly #ike: IkePeer;
+  readonly #farIke: IkePeer;
+  readonly #esp: EspPeer;
+  readonly #farEsp: EspPeer;
+  readonly #refusals: Refusals;
+  readonly #index: number;
+  #session: EspSession | null = null;
+  #generation = 0;
+  /** ICMP errors before the session stood last. */
+  #since = 0;
+
+  constructor(
+    household: Household,
+    device: Host,
+    index: number,
+    farIke: IkePeer,
+    farEsp: EspPeer,
+    refusals: Refusals,
+  ) {
+    this.#household = household;
+    this.device = device;
+    this.#index = index;
+    this.#ike = new IkePeer(household, device);
+    this.#esp = new EspPeer(household, device);
+    this.#farIke = farIke;
+    this.#farEsp = farEsp;
+    this.#refusals = refusals;
+  }
+
+  async connect(): Promise<void> {
+    this.#session = null;
+    this.#generation += 1;
+    const number = this.#index * 0x1000 + this.#generation;
+    try {
+      for (const exchangeType of [exchangeTypes.ikeSaInit, exchangeTypes.ikeAuth]) {
+        await this.#exchange(BigInt(number) + 0xc0ff_ee00_0000_0000n, exchangeType);
+      }
+      this.#session = new EspSession(
+        this.#household,
+        this.#esp,
+        this.#farEsp,
+        0x10_0000 + number,
+        0x20_0000 + number,
+      );
+      this.#since = this.#refusals.count;
+    } catch (error) {
+      throw this.#refusals.explain(
+        error,
+        this.#since,
+        ({ protocol, payload }) => protocol === ipProtocols.esp || isUdpTo(payload, IKE_PORT),
+      );
+    }
+  }
+
+  async #exchange(initiatorSpi: bigint, exchangeType: number): Promise<void> {
+    const { server } = this.#household;
+    this.#ike.sendIke(server.address, IKE_PORT, server, { initiatorSpi, exchangeType });
+    const isOf = (peer: IkePeer) =>
+      peer
+        .receivedIke()
+        .find(({ header }) => header.initiatorSpi === initiatorSpi && header.exchangeType === exchangeType);
+    const request = await until('the request', () => isOf(this.#farIke), PATIENCE_MS);
+    this.#farIke.answer(request, this.device);
+    await until('the response', () => isOf(this.#ike), PATIENCE_MS);
+  }
+
+  send(): void {
+    this.#session?.up();
+    this.#session?.down();
+  }
+
+  arrived(): { up: number; down: number } {
+    const isOurs = (spi: number): boolean => (spi & 0xf000) === this.#index * 0x1000;
+    return {
+      up: this.#farEsp.received.filter(({ spi }) => isOurs(spi)).length,
+      down: this.#esp.received.length,
+    };
+  }
+}
+
+/** An ICMP error quotes eight bytes of the datagram at the least, which is its UDP header. */
+function isUdpTo(datagram: Uint8Array, port: number): boolean {
+  return datagram.length >= 4 && ((datagram[2]! << 8) | datagram[3]!) === port;
+}
+
+function within<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Disproved('no answer')), PATIENCE_MS);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
