@@ -11,6 +11,7 @@ import { natScenarios } from './nat.ts';
 import { troubleScenarios } from './trouble.ts';
 import { pptpScenarios } from './pptp.ts';
 import { pptpLimitScenarios } from './pptp-limits.ts';
+import { pptpSwitchScenarios } from './pptp-switch.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...espScenarios,
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...natScenarios,
   ...pptpScenarios,
   ...pptpLimitScenarios,
+  ...pptpSwitchScenarios,
   ...gatewayScenarios,
   ...troubleScenarios,
 ];

@@ -61,7 +61,7 @@ async function liveTraffic(household: Household): Promise<Traffic> {
 }
 
 /** Sends a round every millisecond for as long as `work` takes, and ten rounds at the least. */
-async function during(traffic: Traffic, work: Promise<unknown>): Promise<void> {
+export async function during(traffic: { round(): void }, work: Promise<unknown>): Promise<void> {
   let over = false;
   const finished = work.finally(() => {
     over = true;
