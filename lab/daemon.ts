@@ -1,6 +1,6 @@
 // The real daemon in the gateway's namespace: started, asked, reloaded, killed and started again.
 import { execFile, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { callDaemon } from '../src/cli/client.ts';
 import type { PassthroughChange, Status } from '../src/daemon/api/types.ts';
@@ -28,6 +28,8 @@ export class Daemon {
     this.configPath = `${folder}/config.yaml`;
     this.stateDir = `${folder}/state`;
     this.socket = `${folder}/throughway.sock`;
+    // What an earlier household left must not be taken over.
+    rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
   }
 

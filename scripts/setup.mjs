@@ -51,7 +51,8 @@ function bringPackages() {
     'Installing the npm packages of package-lock.json into node_modules, Node 24 among them (about 370 MB) ...\n',
   );
   const npm = process.env.npm_execpath;
-  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  // `npm ci` refuses a lockfile from which a registry's missing packages for other platforms are absent.
+  const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const done = npm ? run(process.execPath, [npm, ...args]) : run('npm', args);
   if (!done)
     stop('The npm packages could not be installed; npm said why above. Once that is mended, start again.');
