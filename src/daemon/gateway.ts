@@ -331,11 +331,19 @@ export class Gateway {
 
   /** Other tables are left alone, and noticed. */
   async #lookAtOthers(): Promise<void> {
-    for (const key of this.#troubles.keys()) if (key.startsWith('foreign ')) this.#troubles.delete(key);
+    const { wan, lan } = this.#config.interfaces;
+    const prefixes = Object.fromEntries(
+      lan.flatMap((name): [string, string][] => {
+        const first = this.#describe(name).addresses.find((one) => parseIpv4(one.split('/')[0]!) !== null);
+        return first === undefined ? [] : [[name, first]];
+      }),
+    );
     try {
-      const listing = await this.#listOtherTables();
-      for (const sentence of findForeignDrops(listing, this.#config.interfaces))
-        this.#trouble(`foreign ${sentence}`, sentence);
+      const found = findForeignDrops(await this.#listOtherTables(), { wan, lan, prefixes });
+      const keys = new Set(found.map((sentence) => `foreign ${sentence}`));
+      for (const key of this.#troubles.keys())
+        if (key.startsWith('foreign ') && !keys.has(key)) this.#troubles.delete(key);
+      for (const sentence of found) this.#trouble(`foreign ${sentence}`, sentence);
     } catch (error) {
       this.#options.log('warn', 'the other tables cannot be read', { reason: reasonOf(error) });
     }

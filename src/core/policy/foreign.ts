@@ -1,10 +1,11 @@
 // Other tables that drop VPN packets (ufw, firewalld, Docker, hand-made ones): their base chains are
-// walked with sample packets of each protocol, in both directions. A match that cannot be judged here
-// (a named set, an address, an iptables extension) is neither true nor false, so a drop is reported
-// as certain only when nothing of that kind stood on the way. Input: nft's JSON (libnftables-json(5)).
+// walked with sample packets of each protocol, in both directions. A match that cannot be judged
+// (foreign-match.ts) neither holds nor fails: a drop behind one is no finding, and a drop that only
+// an unjudged accept stands before "may" be one. Input: nft's JSON (libnftables-json(5)).
+import { both, group, judgeMatch, judgeVerdictMap, type Packet, type Tri } from './foreign-match.ts';
+
 interface Sample {
   readonly name: string;
-  /** As nft names it. */
   readonly l4: string;
   /** The server's port, where the protocol has ports. */
   readonly port?: number;
@@ -19,13 +20,11 @@ const SAMPLES: readonly Sample[] = [
   { name: 'L2TP (UDP 1701)', l4: 'udp', port: 1701 },
 ];
 
-/** One direction of a sample: what a match can be compared with. */
-interface Packet {
-  readonly sample: Sample;
-  readonly iifname: string;
-  readonly oifname: string | null;
-  readonly outbound: boolean;
-  readonly state: string;
+/** What is known of the gateway's sides; `prefixes` holds each LAN interface's IPv4 address with its prefix length. */
+export interface Sides {
+  readonly wan: string;
+  readonly lan: readonly string[];
+  readonly prefixes?: Readonly<Record<string, string>>;
 }
 
 interface JsonRule {
@@ -33,7 +32,7 @@ interface JsonRule {
   readonly table: string;
   readonly chain: string;
   readonly handle: number;
-  readonly expr: readonly Record<string, unknown>[];
+  readonly expr?: readonly Record<string, unknown>[];
   readonly comment?: string;
 }
 
@@ -43,185 +42,199 @@ interface JsonChain {
   readonly name: string;
   readonly type?: string;
   readonly hook?: string;
+  readonly prio?: number;
   readonly policy?: string;
 }
 
-type Tri = boolean | null;
+/** One sentence for each place where packets of VPNs end; `listing` holds the items of all tables but ours. */
+export function findForeignDrops(listing: readonly unknown[], sides: Sides): string[] {
+  const items = listing as readonly { chain?: JsonChain; rule?: JsonRule }[];
+  const rules = Map.groupBy(
+    items.flatMap((item) => item.rule ?? []),
+    (one) => `${one.family} ${one.table} ${one.chain}`,
+  );
+  const places = new Map<string, Place>();
+  for (const base of items.flatMap((item) => item.chain ?? [])) {
+    if (!['ip', 'inet'].includes(base.family) || base.type !== 'filter') continue;
+    if (!['forward', 'prerouting', 'postrouting'].includes(base.hook ?? '')) continue;
+    const table = `${base.family} ${base.table}`;
+    for (const probe of probes(base, sides)) {
+      const walk = new Walk((chain) => rules.get(`${table} ${chain}`) ?? [], probe.packet);
+      const fate = walk.chain(base.name);
+      if (fate.verdict === 'accept' || (fate.verdict === 'continue' && base.policy !== 'drop')) continue;
+      // Every stateful filter lets answers pass, if by a match that is not judged here.
+      if (!fate.sure && !probe.outbound && probe.packet.l4 !== 'esp') continue;
+      const key = `${fate.sure} ${table} ${fate.at ? fate.at.handle : base.name}`;
+      const place = places.get(key) ?? {
+        sure: fate.sure,
+        where: fate.at
+          ? `The rule with handle ${fate.at.handle}${fate.at.comment ? ` ("${fate.at.comment}")` : ''} in chain "${fate.at.chain}" of table "${table}"`
+          : `The policy "drop" of chain "${base.name}" of table "${table}"`,
+        probes: [],
+      };
+      place.probes.push(probe);
+      places.set(key, place);
+    }
+  }
+  return [...places.values()].map(
+    ({ sure, where, probes }) =>
+      `${where}, which is not ours, ${sure ? 'drops' : 'may drop'} ${renderProbes(probes, sides)}. Let these pass there, or remove it; "nft -a list ruleset" shows it.`,
+  );
+}
 
-/** How a chain ends for a packet; `at` is the rule, or null for the policy. `sure` is false past a match that could not be judged. */
+interface Place {
+  readonly sure: boolean;
+  readonly where: string;
+  readonly probes: Probe[];
+}
+
+/** A sample on its way between one LAN interface and the WAN. */
+interface Probe {
+  readonly name: string;
+  readonly lan: string;
+  readonly outbound: boolean;
+  readonly packet: Packet;
+}
+
+/** Conntrack meets packets at this priority (NF_IP_PRI_CONNTRACK). */
+const CONNTRACK_PRIORITY = -200;
+
+function probes({ hook, prio = 0 }: JsonChain, { wan, lan, prefixes = {} }: Sides): Probe[] {
+  const early = hook === 'prerouting' && prio <= CONNTRACK_PRIORITY;
+  return lan.flatMap((name) =>
+    SAMPLES.flatMap(({ name: sample, l4, port }) =>
+      [true, false].map((outbound): Probe => {
+        const prefix = prefixes[name];
+        // Answers carry the WAN address until conntrack has seen them.
+        const carriesDevice = prefix !== undefined && (outbound || hook !== 'prerouting');
+        const tracked = outbound ? 'new' : 'established';
+        const packet: Packet = {
+          iifname: outbound ? name : wan,
+          oifname: hook === 'prerouting' ? null : outbound ? wan : name,
+          l4,
+          port: port === undefined ? null : { field: outbound ? 'dport' : 'sport', number: port },
+          // ESP is translated without conntrack, see esp.ts.
+          state: early ? null : l4 === 'esp' ? 'untracked' : tracked,
+          device: carriesDevice ? { field: outbound ? 'saddr' : 'daddr', prefix } : null,
+        };
+        return { name: sample, lan: name, outbound, packet };
+      }),
+    ),
+  );
+}
+
+/** `IKE (UDP 500) from the LAN and ESP both ways`. */
+function renderProbes(probes: readonly Probe[], { lan }: Sides): string {
+  const bySample = Map.groupBy(probes, (probe) => probe.name);
+  const byWay = Map.groupBy(bySample, ([, same]) => {
+    const [out, back] = [true, false].map((outbound) => same.filter((one) => one.outbound === outbound));
+    const ways = [...renderSide('from', out!, lan), ...renderSide('from the WAN to', back!, lan)];
+    return ways.length === 2 && same.length === 2 * lan.length ? 'both ways' : ways.join(' and ');
+  });
+  return [...byWay]
+    .map(([way, samples]) => `${samples.map(([name]) => name).join(', ')} ${way}`)
+    .join(' and ');
+}
+
+function renderSide(word: string, probes: readonly Probe[], lan: readonly string[]): string[] {
+  if (probes.length === 0) return [];
+  return [
+    `${word} ${probes.length === lan.length ? 'the LAN' : probes.map((one) => `"${one.lan}"`).join(', ')}`,
+  ];
+}
+
+/** How a chain ends for a packet; `at` is the rule, or null for the chain's end. `sure` is false past an accept that may have met it. */
 interface Fate {
   readonly verdict: 'accept' | 'drop' | 'continue';
   readonly at: JsonRule | null;
   readonly sure: boolean;
 }
 
-/** One sentence for each place where packets of VPNs end; `listing` holds the items of all tables but ours. */
-export function findForeignDrops(
-  listing: readonly unknown[],
-  interfaces: { wan: string; lan: readonly string[] },
-): string[] {
-  const items = listing as readonly { chain?: JsonChain; rule?: JsonRule }[];
-  const chains = items.flatMap((item) => item.chain ?? []);
-  const rules = items.flatMap((item) => item.rule ?? []);
-  const places = new Map<string, { names: Set<string>; sure: boolean; where: string; what: string }>();
-  for (const base of chains) {
-    if (!['ip', 'inet'].includes(base.family) || base.type !== 'filter') continue;
-    if (!['forward', 'prerouting', 'postrouting'].includes(base.hook ?? '')) continue;
-    for (const packet of packetsOf(base.hook!, interfaces)) {
-      const fate = walk(base, base, rules, packet, 0);
-      const dropped = fate.verdict === 'drop' || (fate.verdict === 'continue' && base.policy === 'drop');
-      // A rule that only may match is no finding; a policy that nothing is sure to accept before is one.
-      if (!dropped || (!fate.sure && fate.at !== null)) continue;
-      const key = fate.at ? `rule ${fate.at.table} ${fate.at.handle}` : `policy ${base.table} ${base.name}`;
-      const place = places.get(key) ?? {
-        names: new Set<string>(),
-        sure: fate.sure,
-        where: fate.at
-          ? `chain "${fate.at.chain}" of table "${base.family} ${base.table}"`
-          : `chain "${base.name}" of table "${base.family} ${base.table}"`,
-        what: fate.at
-          ? `The rule with handle ${fate.at.handle}${fate.at.comment ? ` ("${fate.at.comment}")` : ''} in`
-          : 'The policy "drop" of',
-      };
-      place.names.add(packet.sample.name);
-      places.set(key, place);
-    }
+/** Statements after which a rule goes on only sometimes. */
+const CONDITIONS = new Set(['limit', 'quota', 'ct count', 'meter', 'set', 'map']);
+
+/** Targets of iptables after which a packet goes on. */
+const PASSING_TARGETS =
+  /^(LOG|NFLOG|ULOG|TRACE|AUDIT|MARK|CONNMARK|SECMARK|CONNSECMARK|CLASSIFY|CT|NOTRACK|TCPMSS|TCPOPTSTRIP|TTL|HL|TOS|DSCP|ECN|CHECKSUM|SET|RATEEST|TEE|LED|IDLETIMER)$/;
+
+/** One packet through one table's chains. */
+class Walk {
+  readonly #rulesOf: (chain: string) => readonly JsonRule[];
+  readonly #packet: Packet;
+  /** A chain ends alike from wherever it is jumped to. */
+  readonly #fates = new Map<string, Fate>();
+
+  constructor(rulesOf: (chain: string) => readonly JsonRule[], packet: Packet) {
+    this.#rulesOf = rulesOf;
+    this.#packet = packet;
   }
-  return [...places.values()].map(
-    ({ names, sure, where, what }) =>
-      `${what} ${where}, which is not ours, ${sure ? 'drops' : 'may drop'} ${[...names].join(', ')}. Let these pass there, or remove it; "nft -a list ruleset" shows it.`,
-  );
-}
 
-function packetsOf(hook: string, { wan, lan }: { wan: string; lan: readonly string[] }): Packet[] {
-  const side = lan[0] ?? '';
-  return SAMPLES.flatMap((sample): Packet[] => {
-    // Before conntrack's verdict is known, or where ESP is concerned, no state is sure to match.
-    const state = (usual: string): string => (sample.l4 === 'esp' ? 'untracked' : usual);
-    return [
-      {
-        sample,
-        iifname: side,
-        oifname: hook === 'prerouting' ? null : wan,
-        outbound: true,
-        state: state('new'),
-      },
-      {
-        sample,
-        iifname: wan,
-        oifname: hook === 'prerouting' ? null : side,
-        outbound: false,
-        state: state('established'),
-      },
-    ];
-  });
-}
+  chain(name: string): Fate {
+    const known = this.#fates.get(name);
+    if (known) return known;
+    // For a loop of jumps, which the kernel refuses.
+    this.#fates.set(name, { verdict: 'continue', at: null, sure: false });
+    const fate = this.#rules(name);
+    this.#fates.set(name, fate);
+    return fate;
+  }
 
-/** Deeper than any table nests its jumps (the kernel's own limit is 16). */
-const MOST_JUMPS = 16;
-
-function walk(
-  chain: JsonChain,
-  base: JsonChain,
-  rules: readonly JsonRule[],
-  packet: Packet,
-  depth: number,
-): Fate {
-  let sure = true;
-  if (depth > MOST_JUMPS) return { verdict: 'continue', at: null, sure: false };
-  for (const one of rules) {
-    if (one.family !== base.family || one.table !== base.table || one.chain !== chain.name) continue;
-    let matched: Tri = true;
-    for (const expression of one.expr) {
-      const [kind] = Object.keys(expression);
-      const content = expression[kind!];
-      if (kind === 'match') {
-        const judged = judge(content as JsonMatch, packet);
-        if (judged === false) {
-          matched = false;
-          break;
+  #rules(name: string): Fate {
+    let sure = true;
+    for (const one of this.#rulesOf(name)) {
+      let matched: Tri = true;
+      for (const statement of one.expr ?? []) {
+        const [kind = '', content] = Object.entries(statement)[0] ?? [];
+        if (kind === 'match') matched = both(matched, judgeMatch(content, this.#packet));
+        else if (CONDITIONS.has(kind)) matched = both(matched, null);
+        else {
+          for (const { matched: met, verdict } of this.#verdicts(kind, content)) {
+            const fate = this.#settle(verdict, both(matched, met), one);
+            sure &&= fate.sure;
+            if (fate.verdict !== 'continue' || fate.ends) return { verdict: fate.verdict, at: fate.at, sure };
+          }
+          if (kind === 'xt' && group(content)['type'] !== 'target') matched = both(matched, null);
         }
-        if (judged === null) matched = null;
-      } else if (kind === 'xt' || kind === 'vmap') {
-        matched = null;
-      } else if (kind === 'drop' || kind === 'reject') {
-        if (matched === true) return { verdict: 'drop', at: one, sure };
-      } else if (kind === 'accept' || kind === 'queue') {
-        if (matched === true) return { verdict: 'accept', at: one, sure };
-        sure = false;
-      } else if (kind === 'return') {
-        if (matched === true) return { verdict: 'continue', at: null, sure };
-        sure = false;
-      } else if (kind === 'jump' || kind === 'goto') {
-        const target = (content as { target: string }).target;
-        const fate = walk({ ...base, name: target }, base, rules, packet, depth + 1);
-        if (fate.verdict !== 'continue' && matched === true) return { ...fate, sure: sure && fate.sure };
-        if (fate.verdict === 'accept' || !fate.sure) sure = false;
-        if (kind === 'goto' && matched === true) return { verdict: 'continue', at: null, sure };
+        if (matched === false) break;
       }
     }
-    // An unjudged match before a verdict map or an extension target may have accepted the packet.
-    if (matched === null && one.expr.some((expression) => 'vmap' in expression || 'xt' in expression))
-      sure = false;
+    return { verdict: 'continue', at: null, sure };
   }
-  return { verdict: 'continue', at: null, sure };
-}
 
-interface JsonMatch {
-  readonly op: string;
-  readonly left: unknown;
-  readonly right: unknown;
-}
-
-function judge({ op, left, right }: JsonMatch, packet: Packet): Tri {
-  const value = valueOf(left, packet);
-  if (value === undefined) return null;
-  // The field is not in this packet, such as a TCP port in ESP: no match, whatever the operator.
-  if (value === null) return false;
-  const contained = contains(right, value);
-  if (contained === null) return null;
-  if (op === '==' || op === 'in') return contained;
-  return op === '!=' ? !contained : null;
-}
-
-/** Undefined: not judged here; null: the packet has no such field. */
-function valueOf(left: unknown, packet: Packet): string | number | null | undefined {
-  const { meta, ct, payload } = left as {
-    meta?: { key: string };
-    ct?: { key: string };
-    payload?: { protocol?: string; field?: string };
-  };
-  const { l4, port } = packet.sample;
-  if (meta) {
-    if (meta.key === 'iifname') return packet.iifname;
-    if (meta.key === 'oifname') return packet.oifname ?? undefined;
-    if (meta.key === 'l4proto') return l4;
-    if (meta.key === 'nfproto') return 'ipv4';
-    return undefined;
+  /** What a statement may decide, in nft's words. */
+  #verdicts(kind: string, content: unknown): { matched: Tri; verdict: unknown }[] {
+    // A verdict map of a named set decides one knows not what.
+    if (kind === 'vmap')
+      return judgeVerdictMap(content, this.#packet) ?? [{ matched: null, verdict: { accept: null } }];
+    if (kind !== 'xt') return [{ matched: true, verdict: { [kind]: content } }];
+    const { type, name } = group(content);
+    if (type === 'match') return [];
+    if (name === 'REJECT') return [{ matched: true, verdict: { reject: null } }];
+    if (typeof name === 'string' && PASSING_TARGETS.test(name)) return [];
+    return [{ matched: null, verdict: { accept: null } }];
   }
-  if (ct) return ct.key === 'state' ? packet.state : undefined;
-  if (payload?.protocol === 'ip') return payload.field === 'protocol' ? l4 : undefined;
-  if (payload?.protocol === 'ip6') return null;
-  if (payload?.protocol === 'tcp' || payload?.protocol === 'udp' || payload?.protocol === 'th') {
-    if (payload.protocol !== 'th' && payload.protocol !== l4) return null;
-    if (port === undefined) return null;
-    return payload.field === (packet.outbound ? 'dport' : 'sport') ? port : undefined;
+
+  #settle(verdict: unknown, matched: Tri, at: JsonRule): Fate & { ends: boolean } {
+    const goesOn = { verdict: 'continue', at: null, sure: true, ends: false } as const;
+    const [kind, content] = Object.entries(group(verdict))[0] ?? [];
+    if (matched === false) return goesOn;
+    switch (kind) {
+      case 'drop':
+      case 'reject':
+        return matched ? { verdict: 'drop', at, sure: true, ends: true } : goesOn;
+      case 'accept':
+      case 'queue':
+        return matched ? { verdict: 'accept', at, sure: true, ends: true } : { ...goesOn, sure: false };
+      case 'return':
+        return { ...goesOn, sure: matched === true, ends: matched === true };
+      case 'jump':
+      case 'goto': {
+        const fate = this.chain(String(group(content)['target']));
+        if (matched) return { ...fate, ends: kind === 'goto' };
+        return { ...goesOn, sure: kind === 'jump' && fate.sure && fate.verdict !== 'accept' };
+      }
+      default:
+        return goesOn;
+    }
   }
-  return undefined;
-}
-
-function contains(right: unknown, value: string | number): Tri {
-  if (typeof right === 'string' && right.startsWith('@')) return null;
-  if (typeof right === 'string' && right.endsWith('*')) return String(value).startsWith(right.slice(0, -1));
-  if (typeof right === 'string' || typeof right === 'number') return String(right) === String(value);
-  if (Array.isArray(right)) return anyOf(right.map((one) => contains(one, value)));
-  const { set, range } = right as { set?: unknown[]; range?: [number, number] };
-  if (set) return anyOf(set.map((one) => contains(one, value)));
-  if (range) return Number(value) >= range[0] && Number(value) <= range[1];
-  return null;
-}
-
-function anyOf(found: Tri[]): Tri {
-  if (found.includes(true)) return true;
-  return found.includes(null) ? null : false;
 }
