@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { corpus } from '../../../test/corpus/corpus.ts';
 import { damaged, readsOrRefuses, throwsWire } from '../../../test/wire-properties.ts';
-import { parseMessages } from './netlink.ts';
+import { emitAttributes, parseMessages } from './netlink.ts';
 import {
   RTM_NEWADDR,
   RTM_NEWLINK,
@@ -65,12 +65,30 @@ describe('rtnetlink corpus', () => {
       mac: '02:00:00:00:01:01',
       kind: 'veth',
       masterIndex: null,
+      greRemote: null,
     });
     const { name, loopback, operationalState, kind } = parseLink(payload('link-loopback', RTM_NEWLINK));
     deepStrictEqual(
       { name, loopback, operationalState, kind },
       { name: 'lo', loopback: true, operationalState: 'unknown', kind: null },
     );
+  });
+
+  it('reads the far end of a GRE tunnel, and that one to anybody has none', () => {
+    const text = (word: string): Uint8Array => new TextEncoder().encode(`${word}\0`);
+    const link = (kind: string, remote: number[]): Uint8Array => {
+      const info = [1, text(kind)] as const;
+      const data = [2, [[7, Uint8Array.from(remote)]]] as const;
+      const attributes = emitAttributes([
+        [3, text('tunnel0')],
+        [18, [info, data]],
+      ]);
+      return Uint8Array.from([...new Uint8Array(16), ...attributes]);
+    };
+    strictEqual(parseLink(link('gre', [203, 0, 113, 9])).greRemote, '203.0.113.9');
+    strictEqual(parseLink(link('gretap', [203, 0, 113, 9])).greRemote, '203.0.113.9');
+    strictEqual(parseLink(link('gre', [0, 0, 0, 0])).greRemote, null);
+    strictEqual(parseLink(link('vxlan', [203, 0, 113, 9])).greRemote, null);
   });
 
   it('reads addresses, on a point-to-point link our own', () => {
