@@ -105,7 +105,7 @@ export class Ledger {
 const ETHERNET_BYTES = 14;
 const ETH_P_IP = 0x0800;
 
-export function readIpv4(frame: Uint8Array): Ipv4Packet | null {
+function readIpv4(frame: Uint8Array): Ipv4Packet | null {
   if (frame.length < ETHERNET_BYTES || ((frame[12]! << 8) | frame[13]!) !== ETH_P_IP) return null;
   try {
     return parseIpv4Packet(frame.subarray(ETHERNET_BYTES));

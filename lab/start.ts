@@ -9,7 +9,7 @@ import { emitKeypressEvents } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DEFAULTS } from '../src/cli/command.ts';
-import { PROTOCOLS, type Passthrough, type Protocol } from '../src/core/config/schema.ts';
+import { PROTOCOLS, type Protocol } from '../src/core/config/schema.ts';
 import { demoSessions, type DemoSession } from './demo-sessions.ts';
 import { renderTable, type DemoRow } from './demo-table.ts';
 import { insideOwnNamespaces } from './enter.ts';

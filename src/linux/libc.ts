@@ -48,8 +48,8 @@ export const AF_PACKET = 17;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
-export const SOCK_NONBLOCK = 0o4000;
-export const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 const CLONE_NEWNET = 0x40000000;
 
@@ -108,7 +108,7 @@ export function receiveInto(
   return fail('recvfrom', `descriptor ${fd}`);
 }
 
-export function setSocketOption(fd: number, level: number, name: number, value: Uint8Array): void {
+function setSocketOption(fd: number, level: number, name: number, value: Uint8Array): void {
   if (call.setsockopt(fd, level, name, value, value.length) < 0)
     fail('setsockopt', `level ${level}, option ${name}`);
 }

@@ -8,7 +8,7 @@
 export const TABLE = 'inet throughway';
 
 /** Raised whenever a set, map or chain changes in a way that an existing table cannot take over. */
-export const SCHEMA = 1;
+const SCHEMA = 1;
 
 /** The comment of our table, by which a later version knows whether it can take the table over. */
 export const TABLE_COMMENT = `Throughway, schema ${SCHEMA}: written by the daemon, change its configuration instead`;
