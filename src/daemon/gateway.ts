@@ -3,15 +3,16 @@
 // hand in our table. Knows no HTTP and no command line.
 import { parseIpv4, type Ipv4Address } from '../core/address.ts';
 import { parseConfig, setInText } from '../core/config/document.ts';
-import type { Problem } from '../core/config/problem.ts';
+import { renderProblem, type Problem } from '../core/config/problem.ts';
 import { PROTOCOLS, type Config, type Passthrough, type Protocol } from '../core/config/schema.ts';
 import { DROP_REASONS } from '../core/policy/counters.ts';
 import { findForeignDrops } from '../core/policy/foreign.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
 import { TABLE } from '../core/policy/ruleset.ts';
 import type { SystemState } from '../core/policy/system.ts';
+import type { ConntrackEntry } from '../core/wire/ctnetlink.ts';
 import { ipProtocols } from '../core/wire/ipv4.ts';
-import { switchOf } from '../core/policy/vpn-flows.ts';
+import { switchOf, switchOfEntry } from '../core/policy/vpn-flows.ts';
 import { deleteExpectations, flushMatching, listExpectations } from '../linux/conntrack.ts';
 import { createLinkMonitor, type LinkMonitor, type SystemLink } from '../linux/links.ts';
 import type { Nft } from '../linux/nft.ts';
@@ -264,7 +265,7 @@ export class Gateway {
     const ended: Partial<Record<Protocol, number>> = {};
     if (off.length === 0) return ended;
     await flushMatching((entry) => {
-      const protocol = switchOf(flowKey(entry.original));
+      const protocol = switchOfEntry(entry);
       if (protocol === null || !off.includes(protocol)) return false;
       ended[protocol] = (ended[protocol] ?? 0) + 1;
       return true;
@@ -272,7 +273,7 @@ export class Gateway {
     if (off.includes('pptp')) {
       const expected = await listExpectations();
       await deleteExpectations(
-        expected.filter((one) => one.helper === 'pptp' || switchOf(flowKey(one.master)) === 'pptp'),
+        expected.filter((one) => one.helper === 'pptp' || switchOf(one.master) === 'pptp'),
       );
     }
     return ended;
@@ -295,7 +296,7 @@ export class Gateway {
     if (moved) {
       const former = this.#learnedAddress;
       const flushed = await flushMatching(
-        (entry) => entry.reply.destination === former && switchOf(flowKey(entry.original)) !== null,
+        (entry) => hadAddress(entry, former) && switchOfEntry(entry) !== null,
       );
       this.#options.log('info', 'VPN connections of the former WAN address are forgotten', {
         address: former,
@@ -386,8 +387,7 @@ export class Gateway {
 
   #problems(): string[] {
     const sentences = this.#configProblems.map(
-      (problem) =>
-        `The configuration is broken and the last good one is in force: ${problem.path || 'the file'}: ${problem.message}. ${problem.hint}.`,
+      (problem) => `The configuration is broken and the last good one is in force: ${renderProblem(problem)}`,
     );
     const { wan, lan } = this.#config.interfaces;
     for (const [role, name] of [['WAN', wan], ...lan.map((one) => ['LAN', one])] as [string, string][]) {
@@ -430,7 +430,7 @@ export class Gateway {
     for (const problem of this.#configProblems) {
       this.#options.log(
         'error',
-        `the configuration is broken, the last good one is in force: ${problem.path || 'file'}: ${problem.message}. ${problem.hint}.`,
+        `the configuration is broken, the last good one is in force: ${renderProblem(problem)}`,
         problem.line === undefined ? {} : { line: problem.line },
       );
     }
@@ -442,11 +442,12 @@ export class Gateway {
   }
 }
 
-function flowKey(tuple: { protocol: number; destinationPort: number | null }): {
-  protocol: number;
-  destinationPort: number | null;
-} {
-  return { protocol: tuple.protocol, destinationPort: tuple.destinationPort };
+/** Whether a device's flow is translated to this address of the WAN, whoever began it. */
+function hadAddress({ original, reply }: ConntrackEntry, address: Ipv4Address | null): boolean {
+  return (
+    reply.destination === address ||
+    (original.destination === address && reply.source !== original.destination)
+  );
 }
 
 /** What masquerade takes too: the first global address that is not a secondary one (inet_select_addr). */

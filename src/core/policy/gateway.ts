@@ -125,9 +125,10 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
   );
   const newFromWan: Rule[] = [
     rule(
-      'ct status dnat accept',
-      "Hairpin, moved L2TP answers, and port forwards of the administrator's own tables",
+      `ct status dnat meta l4proto udp ct timeout set "${vpnUdp(config)}" accept`,
+      'L2TP answers from another port, and port forwards',
     ),
+    rule('ct status dnat accept', "Port forwards of the administrator's own tables"),
   ];
   const untracked: Rule[] = [];
   if (config.passthrough.ipsec === 'enabled') {

@@ -58,10 +58,19 @@ export function switchChains(config: Config): Chain[] {
     fromLan.push(
       rule(`udp dport 1701 ${countAs('l2tp_disabled')} ${refuse}`, why),
       rule(`meta l4proto 115 ${countAs('l2tp_disabled')} ${refuse}`, why),
+      // RFC 2661 8.1. No port below 1024 is one that a server has moved to, and DNS may come from any.
+      rule(
+        `udp sport 1701 udp dport >= 1024 ${countAs('l2tp_disabled')} ${refuse}`,
+        `${why}, also to a server's other port`,
+      ),
     );
     fromWan.push(
       rule(`udp sport 1701 ${countAs('l2tp_disabled')} drop`, why),
       rule(`meta l4proto 115 ${countAs('l2tp_disabled')} drop`, why),
+      rule(
+        `udp dport 1701 udp sport >= 1024 ${countAs('l2tp_disabled')} drop`,
+        `${why}, also from a server's other port`,
+      ),
     );
   }
   return [

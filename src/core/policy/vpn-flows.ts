@@ -36,3 +36,15 @@ export function switchOf(flow: FlowKey): Protocol | null {
       return null;
   }
 }
+
+/** What both directions of a conntrack entry tell. */
+interface Flow {
+  readonly original: FlowKey;
+  readonly reply: { readonly sourcePort: number | null };
+}
+
+/** As switchOf; also for the flow that an L2TP server began when it answered from another port: it leads to a device's port 1701. */
+export function switchOfEntry({ original, reply }: Flow): Protocol | null {
+  if (original.protocol === UDP && reply.sourcePort === 1701) return 'l2tp';
+  return switchOf(original);
+}
