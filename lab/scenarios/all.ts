@@ -7,6 +7,7 @@ import { fragmentScenarios } from './fragments.ts';
 import { gatewayScenarios } from './gateway.ts';
 import { icmpScenarios } from './icmp.ts';
 import { ikeScenarios } from './ike.ts';
+import { l2tpScenarios } from './l2tp.ts';
 import { natScenarios } from './nat.ts';
 import { troubleScenarios } from './trouble.ts';
 import { pptpScenarios } from './pptp.ts';
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...pptpScenarios,
   ...pptpLimitScenarios,
   ...pptpSwitchScenarios,
+  ...l2tpScenarios,
   ...gatewayScenarios,
   ...troubleScenarios,
 ];
