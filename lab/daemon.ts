@@ -66,12 +66,8 @@ export class Daemon {
 
   /** Starts the process without waiting for it; `wrapper` is a command that runs it. */
   launch(environment: NodeJS.ProcessEnv = {}, wrapper: readonly string[] = []): void {
-    const [program, ...args] = [
-      ...wrapper,
-      PROGRAM,
-      'run',
-      ...['--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket],
-    ];
+    const run = ['run', '--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket];
+    const [program, ...args] = [...wrapper, PROGRAM, ...run];
     const child = this.#namespace.start(program!, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...environment },

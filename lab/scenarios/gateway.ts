@@ -8,7 +8,7 @@ import { NAT_T_PORT } from '../peers/ike.ts';
 import { UdpPeer } from '../peers/udp.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import { connectTcp, listenTcp, PacketSender } from '../sockets.ts';
-import { address, ADDRESSES, type Host, type Household } from '../topologies/household.ts';
+import { address, ADDRESSES, type Household } from '../topologies/household.ts';
 import { claim, claimEqual, until } from '../wait.ts';
 import { emitIpv4Packet, ipProtocols } from '../../src/core/wire/ipv4.ts';
 import { emitUdp } from '../../src/core/wire/udp.ts';
@@ -62,11 +62,11 @@ async function liveTraffic(household: Household): Promise<Traffic> {
 
 /** Sends a round every millisecond for as long as `work` takes, and ten rounds at the least. */
 export async function during(traffic: { round(): void }, work: Promise<unknown>): Promise<void> {
-  let over = false;
+  const state = { over: false };
   const finished = work.finally(() => {
-    over = true;
+    state.over = true;
   });
-  for (let rounds = 0; !over || rounds < 10; rounds += 1) {
+  for (let rounds = 0; !state.over || rounds < 10; rounds += 1) {
     traffic.round();
     await sleep(1);
   }
