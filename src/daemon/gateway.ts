@@ -180,9 +180,7 @@ export class Gateway {
   }
 
   async status(): Promise<Status> {
-    const counters = await this.#table
-      .readCounters()
-      .catch(() => new Map<string, { packets: number; bytes: number }>());
+    const counters = new Map((await this.#table.readCounters()).map((one) => [one.name, one]));
     const problems = this.#problems();
     return {
       version: VERSION,
@@ -210,7 +208,7 @@ export class Gateway {
   /** Takes the gateway out of the packets' way: our table goes, the system's settings come back. */
   down(): Promise<void> {
     return this.#inTurn(async () => {
-      this.close();
+      this.#unwatch();
       await this.#table.remove();
       restoreSysctls(this.#options.state);
       this.#options.log('info', 'down: the table is removed and the system settings are restored');
@@ -219,9 +217,15 @@ export class Gateway {
 
   /** Stops watching. The ruleset stays in force: a gateway without its daemon goes on. */
   close(): void {
+    this.#unwatch();
+    this.#table.close();
+  }
+
+  #unwatch(): void {
     this.#tables?.close();
     this.#links?.close();
     this.#xfrm?.close();
+    this.#tables = this.#links = this.#xfrm = null;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,42 +1,52 @@
 // Our table in the kernel: brought to a ruleset in one transaction, watched, and put back when
 // somebody else changes or deletes it. What the ruleset says is decided in core/policy.
 import {
+  renderForget,
   renderTable,
   renderTransaction,
   TABLE,
   TABLE_COMMENT,
+  TABLE_NAME,
   type Ruleset,
 } from '../core/policy/ruleset.ts';
+import type { NftCounter } from '../core/wire/nftables.ts';
 import { LinuxError } from '../linux/libc.ts';
+import { TableReader } from '../linux/nft-table.ts';
 import type { Nft } from '../linux/nft.ts';
 import { Failure } from './failure.ts';
 import { missingFeatures } from './features.ts';
 
 export class KernelTable {
   readonly #nft: Nft;
+  readonly #reader = new TableReader(TABLE_NAME);
   #ruleset: Ruleset | null = null;
-  /** The table as the kernel lists it right after our own transaction. */
-  #listed = '';
+  /** The table as it was right after our own transaction. */
+  #fingerprint = '';
 
   constructor(nft: Nft) {
     this.#nft = nft;
+  }
+
+  close(): void {
+    this.#reader.close();
   }
 
   /** Throws Failure, and then the former table stands. */
   async apply(ruleset: Ruleset): Promise<void> {
     try {
       await this.#nft.run(renderTransaction(ruleset, await this.#existing()));
+      if (ruleset.forget.length > 0) await this.#nft.run(renderForget(ruleset));
     } catch (error) {
       if (!(error instanceof LinuxError)) throw error;
       throw await this.#explain(error);
     }
     this.#ruleset = ruleset;
-    this.#listed = await this.#list();
+    this.#fingerprint = await this.#reader.fingerprint();
   }
 
   /** Whether the table is as `apply` left it. */
   async isIntact(): Promise<boolean> {
-    return (await this.#list()) === this.#listed;
+    return (await this.#reader.fingerprint()) === this.#fingerprint;
   }
 
   /** The ruleset in force, as text, or null before the first `apply`. */
@@ -44,12 +54,9 @@ export class KernelTable {
     return this.#ruleset && renderTable(this.#ruleset);
   }
 
-  /** Packets and bytes of the named counters. */
-  async readCounters(): Promise<Map<string, { packets: number; bytes: number }>> {
-    const listed = JSON.parse(await this.#nft.run(`list counters table ${TABLE}`, 'json')) as {
-      nftables: { counter?: { name: string; packets: number; bytes: number } }[];
-    };
-    return new Map(listed.nftables.flatMap(({ counter }) => (counter ? [[counter.name, counter]] : [])));
+  /** The named counters. */
+  readCounters(): Promise<NftCounter[]> {
+    return this.#reader.counters();
   }
 
   /** Replaces the elements of a set in one transaction; each is written as nft writes it. */
@@ -60,21 +67,13 @@ export class KernelTable {
 
   async remove(): Promise<void> {
     await removeTable(this.#nft);
-    this.#listed = '';
+    this.#fingerprint = '';
     this.#ruleset = null;
   }
 
-  async #list(): Promise<string> {
-    try {
-      return await this.#nft.run(`list table ${TABLE}`, 'terse');
-    } catch {
-      return '';
-    }
-  }
-
   async #existing(): Promise<'same-schema' | 'other-schema'> {
-    const listed = await this.#list();
-    return listed === '' || listed.includes(`comment "${TABLE_COMMENT}"`) ? 'same-schema' : 'other-schema';
+    const userdata = await this.#reader.userdata();
+    return userdata === null || userdata.includes(TABLE_COMMENT) ? 'same-schema' : 'other-schema';
   }
 
   async #explain(error: LinuxError): Promise<Failure> {

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parseIpv4 } from '../../src/core/address.ts';
 import { parseConfig } from '../../src/core/config/document.ts';
 import { planRuleset } from '../../src/core/policy/gateway.ts';
-import { renderTransaction } from '../../src/core/policy/ruleset.ts';
+import { renderForget, renderTransaction } from '../../src/core/policy/ruleset.ts';
 
 const folder = new URL('./', import.meta.url);
 
@@ -31,5 +31,5 @@ function renderCase(source: string): string {
     wanAddress: system.includes('no WAN address') ? null : parseIpv4('198.51.100.2'),
     ownGreRemotes: remotes.map((one) => parseIpv4(one)!),
   });
-  return `${source.split('\n')[0]}\n${renderTransaction(ruleset, 'same-schema')}`;
+  return `${source.split('\n')[0]}\n${renderTransaction(ruleset, 'same-schema')}${renderForget(ruleset)}`;
 }

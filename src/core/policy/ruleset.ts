@@ -5,7 +5,8 @@
 // chains and fills them again, and leaves sets, maps, counters and objects as they are
 // (nft(8) "flush table" empties chains only).
 
-export const TABLE = 'inet throughway';
+export const TABLE_NAME = 'throughway';
+export const TABLE = `inet ${TABLE_NAME}`;
 
 /** Raised whenever a set, map or chain changes in a way that an existing table cannot take over. */
 const SCHEMA = 1;
@@ -71,10 +72,18 @@ export function renderTransaction(ruleset: Ruleset, existing: 'same-schema' | 'o
     existing === 'same-schema'
       ? [addTable, `flush table ${TABLE}`]
       : [addTable, `delete table ${TABLE}`, addTable];
-  const forget = ruleset.declarations
+  return `${begin.join('\n')}\n${renderTable(ruleset)}`;
+}
+
+/**
+ * What empties the sets and maps that are to be forgotten. Not part of the transaction above, whose
+ * rules stop the traffic already: emptying a map of 100,000 takes a quarter of a second.
+ */
+export function renderForget(ruleset: Ruleset): string {
+  return ruleset.declarations
     .filter((one) => ruleset.forget.includes(one.name))
-    .map((one) => `flush ${one.kind} ${TABLE} ${one.name}`);
-  return `${begin.join('\n')}\n${renderTable(ruleset)}${forget.map((line) => `${line}\n`).join('')}`;
+    .map((one) => `flush ${one.kind} ${TABLE} ${one.name}\n`)
+    .join('');
 }
 
 /** `"eth1"` or `{ "eth1", "eth2" }`. */
