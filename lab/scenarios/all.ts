@@ -10,6 +10,7 @@ import { ikeScenarios } from './ike.ts';
 import { l2tpScenarios } from './l2tp.ts';
 import { natScenarios } from './nat.ts';
 import { troubleScenarios } from './trouble.ts';
+import { otherScenarios } from './others.ts';
 import { pptpScenarios } from './pptp.ts';
 import { pptpLimitScenarios } from './pptp-limits.ts';
 import { pptpSwitchScenarios } from './pptp-switch.ts';
@@ -26,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...pptpLimitScenarios,
   ...pptpSwitchScenarios,
   ...l2tpScenarios,
+  ...otherScenarios,
   ...gatewayScenarios,
   ...troubleScenarios,
 ];

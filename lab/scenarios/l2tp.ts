@@ -130,7 +130,7 @@ export const l2tpScenarios: readonly Scenario[] = [
 
   scenario(
     'L4b',
-    'the server answers from another port, and the WAN gets a new address: dialled again, it works',
+    'the server answers from another port, and the WAN gets a new address: the session is forgotten, and dialled again it works',
     async (household) => {
       const { gateway, isp, daemon } = household;
       const server = new L2tpServer(household, household.server, MOVED_PORT);
@@ -146,6 +146,9 @@ export const l2tpScenarios: readonly Scenario[] = [
       await until('the daemon to forget', () => daemon.log.includes('former WAN address are forgotten'));
       await converseL2tp(household, [await client.open(server, 0x0102)]);
       claimEqual(server.callers.at(-1)!.source, moved, 'the source that the server sees');
+      const entries = await gateway.inside(() => listConntrack({ protocol: ipProtocols.udp }));
+      const stale = entries.filter(({ original }) => original.destination === ADDRESSES.wan);
+      claimEqual(stale.length, 0, 'entries of the former address');
     },
   ),
 

@@ -1,5 +1,5 @@
 // PPTP of one device and of many with one server: Call IDs, retransmissions, the end of a call
-// (cases P1 to P3, P7, P9 and P13 to P15). What the kernel's helper cannot do is in pptp-limits.ts,
+// (cases P1 to P3, P7, P9, P10 and P13 to P15). What the kernel's helper cannot do is in pptp-limits.ts,
 // the switch and the daemon's deaths in pptp-switch.ts.
 import { hasValidGreChecksum } from '../../src/core/wire/gre.ts';
 import { ipProtocols } from '../../src/core/wire/ipv4.ts';
