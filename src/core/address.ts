@@ -40,10 +40,15 @@ export function parseIpv6(text: string): Ipv6Address | null {
   return renderIpv6(words.map((word) => Number.parseInt(word, 16)));
 }
 
-/** The name of a network interface as the kernel allows it (dev_valid_name), or null. */
+/**
+ * The name of a network interface, or null. The kernel allows more (dev_valid_name): control and
+ * non-ASCII bytes, quotes and backslashes, and the "*" that nft reads as a wildcard; no driver or
+ * tool makes such names.
+ */
 export function parseInterfaceName(text: string): InterfaceName | null {
-  // The quote and the backslash are legal for the kernel, but no driver or tool makes such names.
-  return /^[^\s/:"\\]{1,15}$/.test(text) && text !== '.' && text !== '..' ? (text as InterfaceName) : null;
+  return /^[!-~]{1,15}$/.test(text) && !/[/:"\\*]/.test(text) && text !== '.' && text !== '..'
+    ? (text as InterfaceName)
+    : null;
 }
 
 export function ipv4Bytes(address: Ipv4Address): Uint8Array {

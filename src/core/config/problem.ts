@@ -16,103 +16,147 @@ export interface Problem {
 
 export type Path = readonly (string | number)[];
 
+/** A setting's name that a dot or a blank would make unreadable stands in quotes. */
 export function renderPath(path: Path): string {
   let text = '';
-  for (const step of path) text += typeof step === 'number' ? `[${step}]` : text ? `.${step}` : step;
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else text += `${text && '.'}${/^[\w-]+$/.test(step) ? step : quote(step)}`;
+  }
   return text;
 }
 
-/** One line for a person: `interfaces.wan (line 3): "a b" is not allowed: … Try: …`. */
+/** One line for a person: `interfaces.wan (line 3): "a b" is not allowed: … Write …`. */
 export function renderProblem(problem: Problem): string {
   const where =
     problem.line === undefined ? problem.path : `${problem.path || 'file'} (line ${problem.line})`;
-  return `${where ? `${where}: ` : ''}${problem.message}. ${problem.hint}.`;
+  const hint = problem.hint.endsWith('?') ? problem.hint : `${problem.hint}.`;
+  return `${where ? `${where}: ` : ''}${problem.message}. ${hint}`;
 }
 
-/** The value as messages name it, shortened. */
+/** The value as messages name it, shortened, and with nothing in it that a terminal would act upon. */
 export function quote(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+  const text = plainText(value).replaceAll(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
   return `"${text.length > 60 ? `${text.slice(0, 57)}...` : text}"`;
 }
 
-/** Zod's issues as problems; `value` is what was checked, `known` lists the settings allowed at a path. */
-export function problemsOf(error: z.ZodError, value: unknown, known: (path: Path) => string[]): Problem[] {
+function plainText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return JSON.stringify(value) ?? 'nothing';
+  } catch {
+    // It holds itself, as YAML's aliases allow, or is nested too deep.
+    return Array.isArray(value) ? 'a list' : 'a group of settings';
+  }
+}
+
+/** What is known of a place in the configuration. */
+export interface Place {
+  /** The names of the settings allowed there. */
+  readonly settings: readonly string[];
+  /** What to do about a wrong value there. */
+  readonly hint?: string;
+  readonly line?: number;
+}
+
+/** Zod's issues as problems; `value` is what was checked. */
+export function problemsOf(error: z.ZodError, value: unknown, placeAt: (path: Path) => Place): Problem[] {
   return error.issues.flatMap((issue): Problem[] => {
     const path = issue.path.filter((step) => typeof step !== 'symbol');
-    const found = valueAt(value, path);
-    const at = renderPath(path);
-    switch (issue.code) {
-      case 'unrecognized_keys':
-        return issue.keys.map((key) => {
-          const near = nearest(key, known(path));
-          return {
-            path: renderPath([...path, key]),
-            message: `"${key}" is not a setting; allowed here: ${known(path).join(', ')}`,
-            hint: near ? `Did you mean "${near}"` : 'Remove the line',
-          };
-        });
-      case 'invalid_value': {
-        const allowed = issue.values.map((one) => `"${String(one)}"`).join(' or ');
-        const [only] = issue.values;
-        return [
-          {
-            path: at,
-            message:
-              found === undefined
-                ? `the setting is missing; allowed: ${allowed}`
-                : `${quote(found)} is not allowed; allowed: ${allowed}`,
-            hint: issue.values.length === 1 ? `Write ${String(only)}` : 'Write one of these',
-          },
-        ];
-      }
-      case 'invalid_type':
-        if (found === undefined) {
-          return [
-            {
-              path: at,
-              message: `the setting is missing; ${expectation(issue.expected)} is needed`,
-              hint: `Add "${at.split('.').at(-1)}"`,
-            },
-          ];
-        }
-        return [
-          {
-            path: at,
-            message: `${quote(found)} is not allowed; ${expectation(issue.expected)} is needed`,
-            hint: 'Correct the value',
-          },
-        ];
-      case 'too_small':
-        if (issue.origin === 'array') return [{ path: at, message: issue.message, hint: 'Add an entry' }];
-        return [
-          {
-            path: at,
-            message: `${quote(found)} is too small; the least is ${issue.minimum}`,
-            hint: `Write ${issue.minimum} or more`,
-          },
-        ];
-      case 'too_big':
-        if (issue.origin === 'array')
-          return [
-            { path: at, message: `too many entries; the most is ${issue.maximum}`, hint: 'Remove some' },
-          ];
-        return [
-          {
-            path: at,
-            message: `${quote(found)} is too large; the most is ${issue.maximum}`,
-            hint: `Write ${issue.maximum} or less`,
-          },
-        ];
-      default:
-        return [
-          {
-            path: at,
-            message: `${quote(found)} is not allowed: ${issue.message}`,
-            hint: 'Correct the value',
-          },
-        ];
-    }
+    const problem = (at: Path, text: { message: string; hint: string }): Problem => {
+      const { line } = placeAt(at);
+      return { path: renderPath(at), ...text, ...(line === undefined ? {} : { line }) };
+    };
+    if (issue.code !== 'unrecognized_keys')
+      return [problem(path, explain(issue, path, valueAt(value, path), placeAt(path)))];
+    const { settings } = placeAt(path);
+    return issue.keys.map((key) => {
+      const near = nearest(key, settings);
+      const message = `${quote(key)} is not a setting; allowed here: ${settings.join(', ')}`;
+      return problem([...path, key], { message, hint: near ? `Did you mean "${near}"?` : 'Remove it' });
+    });
   });
+}
+
+type Issue = Exclude<z.core.$ZodIssue, { code: 'unrecognized_keys' }>;
+
+function explain(
+  issue: Issue,
+  path: Path,
+  found: unknown,
+  { settings, hint = 'Correct the value' }: Place,
+): { message: string; hint: string } {
+  const name = path.at(-1);
+  // What is not there has no value that could be quoted.
+  const absent =
+    found === undefined
+      ? name === undefined
+        ? 'nothing was given'
+        : 'the setting is missing'
+      : found === null
+        ? 'the setting is empty'
+        : null;
+  switch (issue.code) {
+    case 'invalid_value': {
+      const allowed = issue.values.map((one) => `"${String(one)}"`).join(' or ');
+      const [only, ...others] = issue.values;
+      if (absent !== null) {
+        const write = others.length === 0 ? `Write "${name}: ${String(only)}"` : 'Write one of these';
+        return { message: `${absent}; allowed: ${allowed}`, hint: write };
+      }
+      const other = issue.values.find((one) => typeof one !== typeof found && String(one) === found);
+      if (other !== undefined)
+        return {
+          message: `${quote(found)} is a text; the number ${String(other)} is needed`,
+          hint: 'Remove the quotes',
+        };
+      const near = others.length === 0 ? null : meant(found, issue.values.map(String));
+      return {
+        message: `${quote(found)} is not allowed; allowed: ${allowed}`,
+        hint: near
+          ? `Did you mean "${near}"?`
+          : others.length === 0
+            ? `Write ${String(only)}`
+            : 'Write one of these',
+      };
+    }
+    case 'invalid_type': {
+      const needed = expectation(issue.expected);
+      if (absent !== null) {
+        const add =
+          name === undefined
+            ? `Name one of these: ${settings.join(', ')}`
+            : found === null
+              ? 'Write a value, or remove the line'
+              : `Add "${renderPath([name])}"`;
+        return { message: `${absent}; ${needed} is needed`, hint: add };
+      }
+      const isQuotedNumber = issue.expected === 'number' && typeof found === 'string' && /^\d+$/.test(found);
+      const isLoneEntry = issue.expected === 'array' && typeof found === 'string';
+      return {
+        message: `${quote(found)} is not allowed; ${needed} is needed`,
+        hint: isQuotedNumber ? 'Remove the quotes' : isLoneEntry ? 'Put it in brackets' : hint,
+      };
+    }
+    case 'too_small':
+      if (issue.origin === 'array') return { message: issue.message, hint: 'Add an entry' };
+      return {
+        message: `${quote(found)} is too small; the least is ${issue.minimum}`,
+        hint: `Write ${issue.minimum} or more`,
+      };
+    case 'too_big':
+      if (issue.origin === 'array')
+        return { message: `too many entries; the most is ${issue.maximum}`, hint: 'Remove some' };
+      return {
+        message: `${quote(found)} is too large; the most is ${issue.maximum}`,
+        hint: `Write ${issue.maximum} or less`,
+      };
+    default:
+      return { message: `${quote(found)} is not allowed: ${issue.message}`, hint };
+  }
 }
 
 function expectation(expected: string): string {
@@ -127,10 +171,21 @@ function expectation(expected: string): string {
   return words[expected] ?? expected;
 }
 
+/** The allowed word that a wrong value stands for, or null. */
+function meant(found: unknown, allowed: readonly string[]): string | null {
+  const typed = plainText(found).toLowerCase();
+  const word = ['true', 'on', 'yes', '1'].includes(typed)
+    ? 'enabled'
+    : ['false', 'off', 'no', '0'].includes(typed)
+      ? 'disabled'
+      : typed;
+  return allowed.includes(word) ? word : nearest(word, allowed);
+}
+
 function valueAt(value: unknown, path: Path): unknown {
   let found = value;
   for (const step of path) {
-    if (typeof found !== 'object' || found === null) return undefined;
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined;
     found = (found as Record<string | number, unknown>)[step];
   }
   return found;
@@ -138,6 +193,8 @@ function valueAt(value: unknown, path: Path): unknown {
 
 /** The word nearest to `word` by edit distance, if it is near enough to be a slip of the pen. */
 export function nearest(word: string, words: readonly string[]): string | null {
+  // Longer than any setting: not worth the comparison.
+  if (word.length > 64) return null;
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
   for (const candidate of words) {

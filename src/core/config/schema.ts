@@ -2,7 +2,7 @@
 // so every setting carries its title, description, default and unit here and nowhere else.
 // Knows no YAML and no file; see document.ts for those.
 import { z } from 'zod';
-import { parseInterfaceName, type InterfaceName } from '../address.ts';
+import { parseInterfaceName, parseIpv4, parseIpv6, type InterfaceName } from '../address.ts';
 
 export const CONFIG_VERSION = 1;
 
@@ -13,9 +13,9 @@ export type Protocol = (typeof PROTOCOLS)[number];
 const interfaceName = z
   .string()
   .refine((text) => parseInterfaceName(text) !== null, {
-    error: 'the name of a network interface is 1 to 15 characters without spaces, "/" or ":"',
+    error: `the name of a network interface is 1 to 15 letters, digits and signs, without spaces, quotes and "/", ":", "*" or "\\"`,
   })
-  .meta({ hint: '"ip -brief link" lists the interfaces of this machine' }) as unknown as z.ZodType<
+  .meta({ hint: 'Run "ip -brief link", which lists the interfaces of this machine' }) as unknown as z.ZodType<
   InterfaceName,
   string
 >;
@@ -31,16 +31,27 @@ const service = z
   .refine(isService, {
     error: 'a service is written as "tcp/PORT" or "udp/PORT" with a port from 1 to 65535, such as "tcp/22"',
   })
-  .meta({ hint: 'write one entry for each port' });
+  .meta({ hint: 'Write one entry for each port' });
 
 function isService(text: string): boolean {
   const match = /^(tcp|udp)\/([1-9]\d{0,4})$/.exec(text);
   return match !== null && Number(match[2]) <= 65_535;
 }
 
-const listenAddress = z.string().regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$/, {
-  error: 'an address to listen on is written as "ADDRESS:PORT", such as "192.168.1.1:80" or "[fd00::1]:80"',
-});
+const listenAddress = z
+  .string()
+  .refine(isListenAddress, {
+    error: 'an address to listen on is written as "ADDRESS:PORT", such as "192.168.1.1:80" or "[fd00::1]:80"',
+  })
+  .meta({ hint: 'Write an address of this machine and a port from 1 to 65535' });
+
+function isListenAddress(text: string): boolean {
+  const match = /^(?:\[(?<v6>[^\]]*)\]|(?<v4>[^:]*)):(?<port>[1-9]\d{0,4})$/.exec(text);
+  if (!match) return false;
+  const { v4, v6, port } = match.groups!;
+  const address = v6 === undefined ? parseIpv4(v4!) : parseIpv6(v6);
+  return address !== null && Number(port) <= 65_535;
+}
 
 /** The switches of VPN passthrough, which `GET` and `PUT /api/v1/passthrough` carry. */
 export const passthroughSchema = z

@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
-import { settingsAt } from '../../core/config/document.ts';
+import { settingAt } from '../../core/config/document.ts';
 import { problemsOf, type Problem } from '../../core/config/problem.ts';
 import { passthroughSchema } from '../../core/config/schema.ts';
 import { Failure, reasonOf, type FailureCode } from '../failure.ts';
@@ -50,7 +50,7 @@ export function createApi({ gateway, log, onDown }: ApiOptions): FastifyInstance
       isGroup(request.body) ? { ...gateway.passthrough, ...request.body } : request.body,
     );
     if (!wanted.success) {
-      const problems = problemsOf(wanted.error, request.body, (path) => settingsAt(['passthrough', ...path]));
+      const problems = problemsOf(wanted.error, request.body, (path) => settingAt(['passthrough', ...path]));
       throw new Failure('bad-request', 'The settings are not allowed, so nothing was changed.', problems);
     }
     const ended = await gateway.setPassthrough(wanted.data);
