@@ -3,15 +3,17 @@
 // then renamed, so a full disk or a power cut leaves the old one whole.
 import {
   closeSync,
-  existsSync,
+  fchmodSync,
+  fchownSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure, reasonOf } from './failure.ts';
@@ -24,12 +26,20 @@ export interface StagedFile {
 
 /** Throws the system's own error (ENOSPC, EROFS, EACCES …), and then nothing has changed. */
 export function stageFile(path: string, text: string): StagedFile {
-  const beside = `${path}.new`;
-  const mode = existsSync(path) ? statSync(path).mode & 0o777 : 0o600;
+  const target = followLinks(path);
+  const beside = `${target}.new`;
+  const before = statSync(target, { throwIfNoEntry: false });
+  // Left over from a crash, perhaps with another owner or as a link to elsewhere.
+  rmSync(beside, { force: true });
+  const fd = openSync(beside, 'wx', 0o600);
   try {
-    const fd = openSync(beside, 'w', mode);
     try {
-      writeSync(fd, text);
+      // Unlike writeSync, this goes on after a short write and so notices a full disk.
+      writeFileSync(fd, text);
+      if (before) {
+        fchownSync(fd, before.uid, before.gid);
+        fchmodSync(fd, before.mode & 0o777);
+      }
       fsyncSync(fd);
     } finally {
       closeSync(fd);
@@ -40,15 +50,41 @@ export function stageFile(path: string, text: string): StagedFile {
   }
   return {
     commit: () => {
-      renameSync(beside, path);
-      const folder = openSync(dirname(path), 'r');
-      fsyncSync(folder);
-      closeSync(folder);
+      try {
+        renameSync(beside, target);
+      } catch (error) {
+        rmSync(beside, { force: true });
+        throw error;
+      }
+      flushFolder(dirname(target));
     },
     discard: () => {
       rmSync(beside, { force: true });
     },
   };
+}
+
+/** Where a symbolic link leads, so that the file is exchanged and not the link. */
+function followLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Not every file system can do this; what the file holds is whole either way. */
+function flushFolder(path: string): void {
+  try {
+    const folder = openSync(path, 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch {
+    // A power cut within the next seconds may bring the former file back.
+  }
 }
 
 export function readConfigText(path: string): string {
@@ -64,15 +100,20 @@ export function readConfigText(path: string): string {
   }
 }
 
+/** As stageFile; throws Failure, and so does its `commit`. */
 export function stageConfigText(path: string, text: string): StagedFile {
-  try {
-    return stageFile(path, text);
-  } catch (error) {
-    throw new Failure(
-      'config-unwritable',
-      `The configuration "${path}" cannot be written (${reasonOf(error)}), so nothing was changed. Make room or make its folder writable, and try again.`,
-    );
-  }
+  const orFail = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw new Failure(
+        'config-unwritable',
+        `The configuration "${path}" cannot be written (${reasonOf(error)}), so nothing was changed. Make room or make its folder writable, and try again.`,
+      );
+    }
+  };
+  const staged = orFail(() => stageFile(path, text));
+  return { commit: () => orFail(() => staged.commit()), discard: () => staged.discard() };
 }
 
 /** What the daemon keeps between two runs. Losing it costs a fallback, never traffic, so failures are told and not thrown. */
@@ -95,18 +136,24 @@ export class StateDirectory {
   }
 
   write(name: string, text: string): void {
-    try {
+    this.#change(() => {
       mkdirSync(this.path, { recursive: true, mode: 0o700 });
       if (this.read(name) !== text) stageFile(join(this.path, name), text).commit();
+    });
+  }
+
+  remove(name: string): void {
+    this.#change(() => rmSync(join(this.path, name), { force: true }));
+  }
+
+  #change(work: () => void): void {
+    try {
+      work();
       this.#onTrouble(null);
     } catch (error) {
       this.#onTrouble(
         `The state directory "${this.path}" cannot be written (${reasonOf(error)}): traffic passes, but the last good configuration and the former system settings are not kept. Make room or make it writable, or name another with --state-dir DIR.`,
       );
     }
-  }
-
-  remove(name: string): void {
-    rmSync(join(this.path, name), { force: true });
   }
 }
