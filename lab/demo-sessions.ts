@@ -11,6 +11,7 @@ import { EspPeer } from './peers/esp.ts';
 import { GrePeer } from './peers/gre.ts';
 import { IcmpPeer } from './peers/icmp.ts';
 import { IKE_PORT, IkePeer } from './peers/ike.ts';
+import { L2TP_PORT, L2tpClient, L2tpServer, type L2tpSession } from './peers/l2tp.ts';
 import { PptpClient, PptpServer, type PptpSession } from './peers/pptp.ts';
 import type { Host, Household } from './topologies/household.ts';
 import { Disproved, until } from './wait.ts';
@@ -58,12 +59,14 @@ class Refusals {
 export function demoSessions(household: Household): DemoSession[] {
   const { devices, server } = household;
   const pptp = new PptpServer(household, server);
+  const l2tp = new L2tpServer(household, server);
   const farIke = new IkePeer(household, server);
   const farEsp = new EspPeer(household, server);
   return devices.slice(0, 2).flatMap((device, index) => {
     const refusals = new Refusals(household, device);
     return [
       new PptpDemo(household, device, pptp, refusals),
+      new L2tpDemo(household, device, index, l2tp, refusals),
       new IpsecDemo(household, device, index, farIke, farEsp, refusals),
     ];
   });
@@ -115,6 +118,50 @@ class PptpDemo implements DemoSession {
 
 /** Both devices choose the same one: a NAT that does not translate it mixes them up. */
 const CALL_ID = 7;
+
+class L2tpDemo implements DemoSession {
+  readonly protocol = 'l2tp';
+  readonly wire = 'UDP 1701 at both ends';
+  readonly device: Host;
+  readonly #client: L2tpClient;
+  readonly #server: L2tpServer;
+  readonly #refusals: Refusals;
+  #session: L2tpSession | null = null;
+  #before = { up: 0, down: 0 };
+  #nextTunnel: number;
+  #since = 0;
+
+  constructor(household: Household, device: Host, index: number, server: L2tpServer, refusals: Refusals) {
+    this.device = device;
+    this.#client = new L2tpClient(household, device);
+    this.#server = server;
+    this.#refusals = refusals;
+    this.#nextTunnel = 0x1000 * (index + 1);
+  }
+
+  async connect(): Promise<void> {
+    this.#before = this.arrived();
+    this.#session = null;
+    this.#nextTunnel += 1;
+    try {
+      this.#session = await within(this.#client.open(this.#server, this.#nextTunnel));
+      this.#since = this.#refusals.count;
+    } catch (error) {
+      throw this.#refusals.explain(error, this.#since, ({ payload }) => isUdpTo(payload, L2TP_PORT));
+    }
+  }
+
+  send(): void {
+    this.#session?.up();
+    this.#session?.down();
+  }
+
+  arrived(): { up: number; down: number } {
+    const { up, down } = this.#before;
+    const { near, far } = this.#session ?? {};
+    return { up: up + (far?.data.length ?? 0), down: down + (near?.data.length ?? 0) };
+  }
+}
 
 class IpsecDemo implements DemoSession {
   readonly protocol = 'ipsec';
