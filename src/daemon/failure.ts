@@ -15,7 +15,9 @@ export type FailureCode =
   | 'kernel-feature-missing'
   | 'kernel-refused'
   | 'socket-unusable'
-  | 'bad-request';
+  | 'bad-request'
+  | 'not-found'
+  | 'internal';
 
 export class Failure extends Error {
   readonly code: FailureCode;

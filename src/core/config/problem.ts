@@ -91,14 +91,9 @@ function explain(
 ): { message: string; hint: string } {
   const name = path.at(-1);
   // What is not there has no value that could be quoted.
-  const absent =
-    found === undefined
-      ? name === undefined
-        ? 'nothing was given'
-        : 'the setting is missing'
-      : found === null
-        ? 'the setting is empty'
-        : null;
+  const isAbsent = found === undefined || found === null;
+  const missing = found === null ? 'the setting is empty' : 'the setting is missing';
+  const absent = !isAbsent ? null : name === undefined ? 'nothing was given' : missing;
   switch (issue.code) {
     case 'invalid_value': {
       const allowed = issue.values.map((one) => `"${String(one)}"`).join(' or ');

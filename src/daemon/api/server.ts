@@ -5,8 +5,9 @@ import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { settingAt } from '../../core/config/document.ts';
-import { problemsOf, type Problem } from '../../core/config/problem.ts';
+import { problemsOf, quote, type Problem } from '../../core/config/problem.ts';
 import { passthroughSchema } from '../../core/config/schema.ts';
+import { LinuxError } from '../../linux/libc.ts';
 import { Failure, reasonOf, type FailureCode } from '../failure.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Log } from '../log.ts';
@@ -19,6 +20,8 @@ const STATUS_OF: Partial<Record<FailureCode, number>> = {
   'config-unwritable': 507,
 };
 
+const MOST_BODY_BYTES = 65_536;
+
 export interface ApiOptions {
   readonly gateway: Gateway;
   readonly log: Log;
@@ -27,19 +30,19 @@ export interface ApiOptions {
 }
 
 export function createApi({ gateway, log, onDown }: ApiOptions): FastifyInstance {
-  const api = Fastify({ logger: false, bodyLimit: 65_536, forceCloseConnections: true });
+  const api = Fastify({ logger: false, bodyLimit: MOST_BODY_BYTES, forceCloseConnections: true });
   // A setting that is not known is the sender's mistake, never dropped in silence: zod checks bodies.
   api.setErrorHandler((error, _request, reply) => {
     if (error instanceof Failure)
       return sendProblem(reply, STATUS_OF[error.code] ?? 500, error.code, error.message, error.problems);
     const status = (error as { statusCode?: number }).statusCode ?? 500;
-    if (status < 500)
-      return sendProblem(reply, status, 'bad-request', `The request cannot be read: ${reasonOf(error)}.`);
+    if (status < 500) return sendProblem(reply, status, 'bad-request', explainRequest(status, error));
     log('error', 'a request failed', { reason: reasonOf(error) });
-    return sendProblem(reply, 500, 'kernel-refused', reasonOf(error));
+    const code = error instanceof LinuxError ? 'kernel-refused' : 'internal';
+    return sendProblem(reply, 500, code, `The request failed: ${reasonOf(error)}. The log says more.`);
   });
   api.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, 404, 'bad-request', `There is no "${request.method} ${request.url}".`),
+    sendProblem(reply, 404, 'not-found', `There is no ${quote(`${request.method} ${request.url}`)}.`),
   );
 
   api.get('/api/v1/status', () => gateway.status());
@@ -65,10 +68,21 @@ export function createApi({ gateway, log, onDown }: ApiOptions): FastifyInstance
   });
   api.post('/api/v1/down', async (_request, reply) => {
     await gateway.down();
-    reply.raw.once('finish', onDown);
+    // Also when the client has gone meanwhile: a daemon without its table is of no use.
+    if (reply.raw.destroyed) onDown();
+    else reply.raw.once('close', onDown);
     return reply.code(204).send();
   });
   return api;
+}
+
+/** What a client did wrong that never reached a route. */
+function explainRequest(status: number, error: unknown): string {
+  if (status === 413)
+    return `The request is too large; the most is ${MOST_BODY_BYTES} bytes. Send only the settings to change.`;
+  if (status === 415)
+    return 'The request has no JSON body. Send JSON, with the header "content-type: application/json".';
+  return `The request cannot be read: ${reasonOf(error)}. Send JSON such as {"pptp":"disabled"}.`;
 }
 
 function isGroup(body: unknown): body is Record<string, unknown> {
