@@ -111,6 +111,8 @@ export class L2tpServer {
   /** Where each datagram came from that began a tunnel. */
   readonly callers: Datagram[] = [];
   readonly #answering: UdpSocket;
+  /** How each tunnel's request was answered, to be said again. */
+  readonly #replies = new Map<L2tpEnd, Uint8Array>();
 
   /** Listens on 1701 and answers from `answerPort`. */
   constructor(household: Household, host: Host, answerPort = L2TP_PORT) {
@@ -155,8 +157,6 @@ export class L2tpServer {
     this.callers.push(datagram);
     this.#replies.set(end, end.say(types.startControlConnectionReply, tunnelAvps(id)));
   }
-
-  readonly #replies = new Map<L2tpEnd, Uint8Array>();
 }
 
 /** A device's UDP port from which it opens tunnels. */
