@@ -13,6 +13,7 @@ import { closeDescriptor } from '../src/linux/libc.ts';
 import { attachProgram, createMap, loadProgram, runOnLiveFrames } from './bpf.ts';
 import { MAP_BYTES, generator, readCounters, resetCounters, sink } from './programs.ts';
 import type { Counters } from './programs.ts';
+import { spreadOf, type Spread } from './figures.ts';
 import type { End, Processors, Rig } from './topology.ts';
 import {
   buildRig,
@@ -35,18 +36,14 @@ export interface Settings {
   readonly processors: Processors;
 }
 
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
 export interface Result {
   readonly scenario: Scenario;
   readonly way: string;
   readonly packetsPerCpuSecond: Spread;
   /** To the first way, round by round. */
   readonly ratio: Spread;
+  /** To masquerade, round by round; null when that was not measured. */
+  readonly toMasquerade: Spread | null;
   /** The share of the time in which the router's thread ran; the rest is the sink's, or waiting. */
   readonly busy: Spread;
   /** Every packet of every round, none of them lost or wrong. */
@@ -84,19 +81,31 @@ export async function measureScenario(
       if (round % 2 === 1) order.reverse();
       for (const index of order) samples[index]!.push(await lanes[index]!.measure(settings.seconds));
     }
-    return ways.map((way, index) => summarize(scenario, way, samples[index]!, samples[0]!));
+    const masquerade = ways.findIndex(({ name }) => name === 'masquerade');
+    return ways.map((way, index) =>
+      summarize(scenario, way, samples[index]!, samples[0]!, samples[masquerade] ?? null),
+    );
   } finally {
     for (const lane of lanes) lane.close();
   }
 }
 
-function summarize(scenario: Scenario, way: Way, samples: Sample[], reference: Sample[]): Result {
+function summarize(
+  scenario: Scenario,
+  way: Way,
+  samples: Sample[],
+  first: Sample[],
+  masquerade: Sample[] | null,
+): Result {
   const rates = samples.map(rateOf);
+  const ratioTo = (reference: Sample[]): Spread =>
+    spreadOf(rates.map((rate, round) => rate / rateOf(reference[round]!)));
   return {
     scenario,
     way: way.name,
     packetsPerCpuSecond: spreadOf(rates),
-    ratio: spreadOf(rates.map((rate, round) => rate / rateOf(reference[round]!))),
+    ratio: ratioTo(first),
+    toMasquerade: masquerade && ratioTo(masquerade),
     busy: spreadOf(samples.map(({ cpuSeconds, wallSeconds }) => cpuSeconds / wallSeconds)),
     packets: samples.reduce((sum, { packets }) => sum + packets, 0),
   };
@@ -104,13 +113,6 @@ function summarize(scenario: Scenario, way: Way, samples: Sample[], reference: S
 
 function rateOf({ packets, cpuSeconds }: Sample): number {
   return packets / cpuSeconds;
-}
-
-function spreadOf(values: number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  const median = sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
-  return { median, min: sorted[0]!, max: sorted.at(-1)! };
 }
 
 /** A first guess at how often the generator runs in a second; each measurement corrects it. */

@@ -1,0 +1,23 @@
+// The parts of the daemon's benchmark by name. Each builds what it needs in the lab's namespaces, with
+// the real daemon, and takes it away again.
+import { measureMemory, measureStartUp } from './daemon-cost.ts';
+import { measureElements } from './elements.ts';
+import type { Figures } from './figures.ts';
+import { measureReloads, measureSpoofing } from './reloads.ts';
+import { measureSwitching } from './switching.ts';
+
+/** How often each switch is thrown. */
+const SWITCHES = 20;
+
+export const daemonParts = {
+  switching: () => measureSwitching(SWITCHES),
+  reloads: measureReloads,
+  spoofing: measureSpoofing,
+  elements: measureElements,
+  'start-up': measureStartUp,
+  memory: measureMemory,
+} as const satisfies Record<string, () => Promise<Figures>>;
+
+export type DaemonPart = keyof typeof daemonParts;
+
+export const daemonPartNames = Object.keys(daemonParts) as DaemonPart[];
