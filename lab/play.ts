@@ -1,13 +1,14 @@
 // Plays scenarios one after the other and prints a line for each; a failed one prints what a person
 // needs to find out why: the ruleset, conntrack, the daemon's log and where the captures are.
 //   node lab/play.ts [ID or FILE PART ...]    all, or those whose number begins with one of these
-import { mkdirSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { insideOwnNamespaces } from './enter.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import type { Scenario } from './scenario.ts';
 import { Household } from './topologies/household.ts';
 
-const CAPTURES = process.env['THROUGHWAY_CAPTURES'] ?? '/tmp/throughway-captures';
 /** A play that takes longer is stuck. */
 const PLAY_LIMIT_MS = 60_000;
 
@@ -47,8 +48,7 @@ function withinLimit(played: Promise<void>): Promise<void> {
 }
 
 function report(scenario: Scenario, household: Household): void {
-  const folder = `${CAPTURES}/${scenario.id}`;
-  mkdirSync(folder, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), `throughway-${scenario.id}-`));
   household.wanCapture.write(`${folder}/wan.pcap`);
   for (const host of [...household.devices, ...household.servers])
     host.capture.write(`${folder}/${host.name}.pcap`);

@@ -75,8 +75,8 @@ export class Gateway {
   /** Throws Failure when there is no configuration to run on. */
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.#table = new KernelTable(options.nft);
     const { config, problems } = loadConfig(options.configPath, options.state);
+    this.#table = new KernelTable(options.nft);
     this.#config = config;
     this.#configProblems = problems;
     this.#tellConfigProblems();

@@ -10,7 +10,7 @@ import { Failure, reasonOf } from './failure.ts';
 import { isNftRecent, LEAST_NFT, readNftVersion } from './features.ts';
 import { StateDirectory } from './files.ts';
 import { Gateway } from './gateway.ts';
-import { createLog } from './log.ts';
+import { createLog, type Log } from './log.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions {
@@ -30,45 +30,64 @@ export async function runDaemon(options: RunOptions): Promise<void> {
       'Another Throughway runs in this network namespace. Stop it first ("throughway status" shows it), or start this one in a namespace of its own.',
     );
   }
-  const nft = await openUsableNft();
+  try {
+    const nft = await openUsableNft();
+    try {
+      await serve(options, nft, log);
+    } finally {
+      nft.close();
+    }
+  } finally {
+    release();
+  }
+}
+
+/** Resolves when told to stop; whatever goes wrong before, nothing of ours stays open. */
+async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
+  let gateway: Gateway | null = null;
   const stateTroubles: (string | null)[] = [];
   const state = new StateDirectory(options.stateDir, (sentence) => {
     if (gateway) gateway.tellState(sentence);
     else stateTroubles.push(sentence);
   });
-  let gateway: Gateway | null = null;
-  gateway = new Gateway({ configPath: options.config, state, nft, log });
-  for (const sentence of stateTroubles) gateway.tellState(sentence);
-
+  const running = new Gateway({ configPath: options.config, state, nft, log });
+  gateway = running;
+  for (const sentence of stateTroubles) running.tellState(sentence);
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
   });
-  const api = createApi({ gateway, log, onDown: () => stop() });
-  await gateway.start();
-  await listenOnSocket(api, options.socket);
-  if (gateway.config.web.listen.length > 0) {
-    log('warn', 'web.listen is set, but this version has no web page yet: nothing listens there');
-  }
-
-  const running = gateway;
-  process.on('SIGHUP', () => {
-    notifyServiceManager('RELOADING=1');
-    running
-      .reload()
-      .catch((error: unknown) => log('error', reasonOf(error)))
-      .finally(() => notifyServiceManager('READY=1'));
+  let started = (): void => undefined;
+  const ready = new Promise<void>((resolve) => {
+    started = resolve;
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop());
-  notifyServiceManager(`READY=1\nSTATUS=Passing ${describe(gateway)}`);
-  log('info', 'ready', { version: VERSION, nft: nft.way, socket: options.socket, pid: process.pid });
-
-  await stopped;
-  notifyServiceManager('STOPPING=1');
-  await api.close();
-  gateway.close();
-  nft.close();
-  release();
+  const api = createApi({ gateway: running, log, ready, onDown: () => stop() });
+  try {
+    // The socket first: if it cannot be opened, no rule has been touched. Requests wait.
+    await listenOnSocket(api, options.socket);
+    await running.start();
+    started();
+    if (running.config.web.listen.length > 0) {
+      log('warn', 'web.listen is set, but this version has no web page yet: nothing listens there');
+    }
+    process.on('SIGHUP', () => {
+      notifyServiceManager('RELOADING=1');
+      running
+        .reload()
+        .catch((error: unknown) => log('error', reasonOf(error)))
+        .finally(() => notifyServiceManager('READY=1'));
+    });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop());
+    notifyServiceManager(`READY=1\nSTATUS=Passing ${describe(running)}`);
+    log('info', 'ready', { version: VERSION, nft: nft.way, socket: options.socket, pid: process.pid });
+    await stopped;
+    notifyServiceManager('STOPPING=1');
+  } finally {
+    // Those who still wait are answered with an error by the closing socket.
+    started();
+    await api.close();
+    running.close();
+  }
   log('info', 'stopped; the gateway goes on without its daemon');
 }
 

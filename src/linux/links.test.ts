@@ -42,6 +42,7 @@ describe.skipIf(!process.env['THROUGHWAY_NETNS'])('createLinkMonitor', () => {
       kind: 'veth',
       loopback: false,
       masterIndex: null,
+      greRemote: null,
       addresses: [
         {
           family: 4,

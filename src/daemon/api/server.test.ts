@@ -51,6 +51,7 @@ beforeEach(() => {
   api = createApi({
     gateway: gateway as unknown as Gateway,
     log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields)}`),
+    ready: Promise.resolve(),
     onDown: () => {
       downs += 1;
     },
@@ -285,6 +286,7 @@ describe('the socket', () => {
     const second = createApi({
       gateway: gateway as unknown as Gateway,
       log: () => undefined,
+      ready: Promise.resolve(),
       onDown: () => 0,
     });
     const refused = await failure(listenOnSocket(second, path));

@@ -25,11 +25,13 @@ const MOST_BODY_BYTES = 65_536;
 export interface ApiOptions {
   readonly gateway: Gateway;
   readonly log: Log;
+  /** Requests wait for this: the ruleset is in force. */
+  readonly ready: Promise<void>;
   /** Called after `POST /api/v1/down` has been answered. */
   readonly onDown: () => void;
 }
 
-export function createApi({ gateway, log, onDown }: ApiOptions): FastifyInstance {
+export function createApi({ gateway, log, ready, onDown }: ApiOptions): FastifyInstance {
   const api = Fastify({ logger: false, bodyLimit: MOST_BODY_BYTES, forceCloseConnections: true });
   // A setting that is not known is the sender's mistake, never dropped in silence: zod checks bodies.
   api.setErrorHandler((error, _request, reply) => {
@@ -44,6 +46,8 @@ export function createApi({ gateway, log, onDown }: ApiOptions): FastifyInstance
   api.setNotFoundHandler((request, reply) =>
     sendProblem(reply, 404, 'not-found', `There is no ${quote(`${request.method} ${request.url}`)}.`),
   );
+
+  api.addHook('onRequest', () => ready);
 
   api.get('/api/v1/status', () => gateway.status());
   api.get('/api/v1/passthrough', () => gateway.passthrough);
