@@ -1,7 +1,6 @@
 // The daemon's API over its unix socket. What goes wrong becomes a sentence and an exit status.
 import { request } from 'node:http';
-import type { Problem } from '../core/config/problem.ts';
-import { renderProblem } from '../core/config/problem.ts';
+import { quote, renderProblem, type Problem } from '../core/config/problem.ts';
 
 /** The exit status that goes with a sentence for the user. */
 export class ClientError extends Error {
@@ -29,6 +28,7 @@ export function callDaemon(socket: string, method: string, path: string, body?: 
       response.on('data', (chunk: string) => {
         answer += chunk;
       });
+      response.on('error', (error) => reject(explainError(error, socket)));
       response.on('end', () => {
         if ((response.statusCode ?? 500) < 400) resolve(answer);
         else reject(new ClientError(explainAnswer(answer), 1));
@@ -56,11 +56,25 @@ function explainError(error: NodeJS.ErrnoException, socket: string): ClientError
   return new ClientError(`The daemon at "${socket}" cannot be asked: ${error.message}.`, 3);
 }
 
+/** What an answer of the daemon says; throws ClientError. */
+export function readAnswer<T>(answer: string): T {
+  try {
+    return JSON.parse(answer) as T;
+  } catch {
+    throw new ClientError(strange(answer), 1);
+  }
+}
+
 function explainAnswer(answer: string): string {
   try {
-    const { detail, problems } = JSON.parse(answer) as { detail: string; problems?: Problem[] };
+    const { detail, problems } = JSON.parse(answer) as { detail?: string; problems?: Problem[] };
+    if (detail === undefined) return strange(answer);
     return [detail, ...(problems ?? []).map((problem) => `  ${renderProblem(problem)}`)].join('\n');
   } catch {
-    return `The daemon answered "${answer.slice(0, 200)}".`;
+    return strange(answer);
   }
+}
+
+function strange(answer: string): string {
+  return `What answers at the socket is no Throughway of this version; it said ${quote(answer)}. Start the daemon anew, or name its socket with --socket PATH.`;
 }

@@ -1,4 +1,4 @@
-// What a command is: one entry of the table in main.ts, from which the help, the parsing and the
+// What a command is: one entry of the table in commands.ts, from which the help, the parsing and the
 // manual come. A command returns the exit status: 0 done, 1 failed, 2 usage, 3 no daemon,
 // 4 no permission.
 

@@ -24,6 +24,8 @@ export const printRulesetCommand: Command = {
   async run(given) {
     const file = given.text('config');
     if (file === undefined) {
+      if (given.flag('wan-address'))
+        throw new UsageError('"--wan-address" is only for a configuration: name it with --config FILE.');
       print(await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'GET', '/api/v1/ruleset'));
       return 0;
     }

@@ -1,6 +1,6 @@
 // `throughway status`: what is in force, what is wrong, what was dropped.
 import type { Status } from '../daemon/api/types.ts';
-import { callDaemon } from './client.ts';
+import { callDaemon, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, type Command } from './command.ts';
 
 export const statusCommand: Command = {
@@ -10,7 +10,7 @@ export const statusCommand: Command = {
   options: [jsonOption, socketOption],
   async run(given) {
     const text = await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'GET', '/api/v1/status');
-    print(given.flag('json') ? text : renderStatus(JSON.parse(text) as Status));
+    print(given.flag('json') ? text : renderStatus(readAnswer<Status>(text)));
     return 0;
   },
 };

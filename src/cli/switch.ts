@@ -2,7 +2,7 @@
 // the command returns.
 import { PROTOCOLS, type Protocol } from '../core/config/schema.ts';
 import type { PassthroughChange } from '../daemon/api/types.ts';
-import { callDaemon } from './client.ts';
+import { callDaemon, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, UsageError, type Command } from './command.ts';
 
 const TITLES: Record<Protocol, string> = { ipsec: 'IPSec', pptp: 'PPTP', l2tp: 'L2TP' };
@@ -18,13 +18,13 @@ function switchCommand(name: 'enable' | 'disable', value: 'enabled' | 'disabled'
       const protocol = PROTOCOLS.find((one) => one === typed.toLowerCase());
       if (protocol === undefined) {
         throw new UsageError(
-          `"${typed}" is not a protocol; allowed: ${PROTOCOLS.join(', ')}. Type for example: throughway ${name} pptp`,
+          `"${typed}" is not a protocol; allowed: ${PROTOCOLS.join(', ')}. Type for example: throughway ${name} pptp.`,
         );
       }
       const text = await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'PUT', '/api/v1/passthrough', {
         [protocol]: value,
       });
-      const ended = (JSON.parse(text) as PassthroughChange).ended[protocol] ?? 0;
+      const ended = readAnswer<PassthroughChange>(text).ended[protocol] ?? 0;
       const rest = ended > 0 ? `; ${ended} running connection${ended === 1 ? '' : 's'} ended` : '';
       const warning =
         name === 'enable' && protocol === 'pptp'

@@ -1,7 +1,10 @@
 // `npm run golden`: writes the goldens anew. Their diff is a change of behaviour: read it as one.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { renderReference } from '../../src/core/config/reference.ts';
 import { goldenCases } from './cases.ts';
+import { goldenHelp } from './help.ts';
 
 for (const { path, text } of goldenCases()) writeFileSync(path, text);
 writeFileSync(new URL('../../docs/configuration.md', import.meta.url), renderReference());
+mkdirSync(new URL('help/', import.meta.url), { recursive: true });
+for (const { path, text } of goldenHelp()) writeFileSync(path, text);

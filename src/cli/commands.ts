@@ -1,0 +1,20 @@
+// The one table of commands: the help, the parsing and the manual come from it.
+import { checkConfigCommand } from './check-config.ts';
+import type { Command } from './command.ts';
+import { downCommand } from './down.ts';
+import { printRulesetCommand } from './print-ruleset.ts';
+import { runCommand } from './run.ts';
+import { statusCommand } from './status.ts';
+import { disableCommand, enableCommand } from './switch.ts';
+import { versionCommand } from './version.ts';
+
+export const COMMANDS: readonly Command[] = [
+  runCommand,
+  statusCommand,
+  enableCommand,
+  disableCommand,
+  checkConfigCommand,
+  printRulesetCommand,
+  downCommand,
+  versionCommand,
+];
