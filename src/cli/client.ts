@@ -57,9 +57,9 @@ function explainError(error: NodeJS.ErrnoException, socket: string): ClientError
 }
 
 /** What an answer of the daemon says; throws ClientError. */
-export function readAnswer<T>(answer: string): T {
+export function readAnswer(answer: string): unknown {
   try {
-    return JSON.parse(answer) as T;
+    return JSON.parse(answer);
   } catch {
     throw new ClientError(strange(answer), 1);
   }

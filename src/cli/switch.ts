@@ -24,7 +24,7 @@ function switchCommand(name: 'enable' | 'disable', value: 'enabled' | 'disabled'
       const text = await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'PUT', '/api/v1/passthrough', {
         [protocol]: value,
       });
-      const ended = readAnswer<PassthroughChange>(text).ended[protocol] ?? 0;
+      const ended = (readAnswer(text) as PassthroughChange).ended[protocol] ?? 0;
       const rest = ended > 0 ? `; ${ended} running connection${ended === 1 ? '' : 's'} ended` : '';
       const warning =
         name === 'enable' && protocol === 'pptp'
