@@ -43,11 +43,11 @@ export function loadConfig(path: string, state: StateDirectory): { config: Confi
   const kept = state.read(LAST_GOOD);
   const lastGood = kept === null ? null : parseConfig(kept);
   if (lastGood === null || 'problems' in lastGood) throw failure;
-  const problems =
-    failure.problems.length > 0
-      ? [...failure.problems]
-      : [{ path: '', message: failure.message, hint: 'The last good one is in force' }];
-  return { config: lastGood.config, problems };
+  if (failure.problems.length > 0) return { config: lastGood.config, problems: [...failure.problems] };
+  // What happened and what to do are two sentences there.
+  const end = failure.message.lastIndexOf('. ');
+  const problem = { message: failure.message.slice(0, end), hint: failure.message.slice(end + 2, -1) };
+  return { config: lastGood.config, problems: [{ path: '', ...problem }] };
 }
 
 export interface GatewayOptions {
