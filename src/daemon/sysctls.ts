@@ -46,7 +46,8 @@ function readFormer(state: StateDirectory): Record<string, string> {
   const text = state.read(FILE);
   if (text === null) return {};
   try {
-    return JSON.parse(text) as Record<string, string>;
+    const kept: unknown = JSON.parse(text);
+    return typeof kept === 'object' && kept !== null ? (kept as Record<string, string>) : {};
   } catch {
     return {};
   }
