@@ -1,54 +1,32 @@
 // The gateway: configuration and system in, one ruleset in force. Everything that changes it comes
 // through here, one at a time: the operator's switches, a reload, the WAN's address, somebody else's
 // hand in our table. Knows no HTTP and no command line.
-import { parseIpv4, type Ipv4Address } from '../core/address.ts';
+import type { Ipv4Address } from '../core/address.ts';
 import { parseConfig, setInText } from '../core/config/document.ts';
 import { renderProblem, type Problem } from '../core/config/problem.ts';
-import { PROTOCOLS, type Config, type Passthrough, type Protocol } from '../core/config/schema.ts';
+import { PROTOCOLS, type Config, type Passthrough } from '../core/config/schema.ts';
 import { DROP_REASONS } from '../core/policy/counters.ts';
 import { findForeignDrops } from '../core/policy/foreign.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
-import { TABLE } from '../core/policy/ruleset.ts';
 import type { SystemState } from '../core/policy/system.ts';
-import type { ConntrackEntry } from '../core/wire/ctnetlink.ts';
 import { ipProtocols } from '../core/wire/ipv4.ts';
-import { switchOf, switchOfEntry } from '../core/policy/vpn-flows.ts';
-import { deleteExpectations, flushMatching, listExpectations } from '../linux/conntrack.ts';
 import { createLinkMonitor, type LinkMonitor, type SystemLink } from '../linux/links.ts';
 import type { Nft } from '../linux/nft.ts';
 import { watchTables } from '../linux/nft-events.ts';
 import { openXfrmMonitor, type XfrmMonitor } from '../linux/xfrm.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { readConfigText, stageConfigText, type StateDirectory } from './files.ts';
-import { KernelTable } from './kernel-table.ts';
+import { endDisabledFlows, endFlowsOfAddress, type Ended } from './flows.ts';
+import { describeInterface, globalIpv4, interfaceTrouble, ipv4Prefix } from './interfaces.ts';
+import { KernelTable, listOtherTables } from './kernel-table.ts';
+import { LAST_GOOD, loadConfig } from './load-config.ts';
 import type { Log } from './log.ts';
 import type { InterfaceStatus, Status } from './status.ts';
 import { applySysctls, forwardingTrouble, restoreSysctls } from './sysctls.ts';
 import { VERSION } from './version.ts';
 
-const LAST_GOOD = 'last-good.yaml';
-
-/** Reads the configuration, or the last good one when it is broken. Throws Failure when there is neither. */
-export function loadConfig(path: string, state: StateDirectory): { config: Config; problems: Problem[] } {
-  let failure: Failure;
-  try {
-    const read = parseConfig(readConfigText(path));
-    if ('config' in read) return { config: read.config, problems: [] };
-    const count = read.problems.length === 1 ? 'a problem' : `${read.problems.length} problems`;
-    failure = new Failure('config-invalid', `The configuration "${path}" has ${count}.`, read.problems);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    failure = error;
-  }
-  const kept = state.read(LAST_GOOD);
-  const lastGood = kept === null ? null : parseConfig(kept);
-  if (lastGood === null || 'problems' in lastGood) throw failure;
-  if (failure.problems.length > 0) return { config: lastGood.config, problems: [...failure.problems] };
-  // What happened and what to do are two sentences there.
-  const end = failure.message.lastIndexOf('. ');
-  const problem = { message: failure.message.slice(0, end), hint: failure.message.slice(end + 2, -1) };
-  return { config: lastGood.config, problems: [{ path: '', ...problem }] };
-}
+/** The kernel refused the ruleset, perhaps because memory was short: tried again then. */
+const RETRY_MS = 1_000;
 
 export interface GatewayOptions {
   readonly configPath: string;
@@ -96,11 +74,9 @@ export class Gateway {
       onChange: () => void this.#inTurn(() => this.#followSystem()),
       onError: (error) => this.#trouble('links', `The interfaces cannot be read: ${error.message}`),
     });
-    this.#system = this.#readSystem();
-    this.#learnedAddress = this.#system.wanAddress;
     for (const sentence of applySysctls(this.#options.state)) this.#trouble(`sysctl ${sentence}`, sentence);
     try {
-      await this.#table.apply(planRuleset(this.#config, this.#system));
+      await this.#enforce(this.#config);
     } catch (error) {
       this.#links.close();
       restoreSysctls(this.#options.state);
@@ -112,49 +88,55 @@ export class Gateway {
     });
     await this.#markOwnAssociations();
     this.#tables = watchTables((tables) => void this.#inTurn(() => this.#reconcile(tables)));
-    await this.#endDisabled();
     await this.#lookAtOthers();
     this.#keepLastGood();
   }
 
-  /** Switches protocols: in the file, with its comments, and in force. Resolves to the connections ended by protocol. */
-  setPassthrough(wanted: Passthrough): Promise<Partial<Record<Protocol, number>>> {
+  /**
+   * Switches protocols, in the file with its comments and in force; those left out stay as they are.
+   * Resolves to the connections ended. Throws Failure, and then file and ruleset are as they were.
+   */
+  setPassthrough(change: Partial<Passthrough>): Promise<Ended> {
     return this.#inTurn(async () => {
-      const changed = PROTOCOLS.filter((protocol) => this.#config.passthrough[protocol] !== wanted[protocol]);
-      if (changed.length === 0) return {};
-      let text = readConfigText(this.#options.configPath);
-      for (const protocol of changed) {
-        const read = parseConfig(text);
-        if ('problems' in read) {
-          throw new Failure(
-            'config-invalid',
-            `The configuration "${this.#options.configPath}" is broken, so nothing was changed in it. Correct it first.`,
-            read.problems,
-          );
-        }
+      const path = this.#options.configPath;
+      const former = readConfigText(path);
+      let config = this.#parseOwn(
+        former,
+        `The configuration "${path}" is broken, so nothing was changed in it. Correct it first.`,
+      );
+      let text = former;
+      const wanted = { ...this.#config.passthrough, ...change };
+      for (const protocol of PROTOCOLS) {
+        if (config.passthrough[protocol] === wanted[protocol]) continue;
         text = setInText(text, ['passthrough', protocol], wanted[protocol]);
+        config = this.#parseOwn(text, 'The changed configuration would be broken, so nothing was changed.');
       }
-      const staged = stageConfigText(this.#options.configPath, text);
+      const changed = PROTOCOLS.filter((protocol) => this.#config.passthrough[protocol] !== wanted[protocol]);
+      if (changed.length === 0 && text === former) return {};
+      const staged = stageConfigText(path, text);
       const before = this.#config;
+      let ended: Ended;
       try {
-        const ended = await this.#enforce(this.#parseOwn(text));
-        try {
-          staged.commit();
-        } catch (error) {
-          await this.#enforce(before);
-          throw error;
-        }
-        this.#configProblems = [];
-        for (const protocol of changed)
-          this.#options.log('info', `${protocol} passthrough ${wanted[protocol]}`, {
-            ended: ended[protocol] ?? 0,
-          });
-        this.#keepLastGood(text);
-        return ended;
+        ended = await this.#enforce(config);
       } catch (error) {
         staged.discard();
         throw error;
       }
+      try {
+        staged.commit();
+      } catch (error) {
+        staged.discard();
+        await this.#enforce(before);
+        throw error;
+      }
+      this.#configProblems = [];
+      for (const protocol of changed) {
+        this.#options.log('info', `${protocol} passthrough ${wanted[protocol]}`, {
+          ended: ended[protocol] ?? 0,
+        });
+      }
+      this.#keepLastGood(text);
+      return ended;
     });
   }
 
@@ -236,90 +218,57 @@ export class Gateway {
     return result;
   }
 
-  #parseOwn(text: string): Config {
+  /** Throws Failure with `refusal` and every problem. */
+  #parseOwn(text: string, refusal: string): Config {
     const read = parseConfig(text);
-    if ('problems' in read)
-      throw new Failure(
-        'config-invalid',
-        'The changed configuration would be broken, so nothing was changed.',
-        read.problems,
-      );
+    if ('problems' in read) throw new Failure('config-invalid', refusal, read.problems);
     return read.config;
   }
 
-  /** Brings the kernel to `config`; a refusal leaves both as they were. */
-  async #enforce(config: Config): Promise<Partial<Record<Protocol, number>>> {
-    const before = this.#config;
+  /** Brings the kernel to `config` and the system as it is now; a refusal leaves all as it was. Throws Failure. */
+  async #enforce(config: Config): Promise<Ended> {
+    const system = readSystemState(this.#links?.snapshot() ?? [], config.interfaces.wan);
+    const former = this.#learnedAddress;
+    const address = system.wanAddress;
+    const forgetAddress = address !== null && former !== null && address !== former;
+    await this.#table.apply(planRuleset(config, system, { forgetAddress }));
     this.#config = config;
-    try {
-      const system = this.#readSystem();
-      await this.#table.apply(planRuleset(config, system));
-      this.#system = system;
-    } catch (error) {
-      this.#config = before;
-      throw error;
-    }
+    this.#system = system;
+    if (address !== null) this.#learnedAddress = address;
     this.#clear('table');
-    return this.#endDisabled();
-  }
-
-  /** Ends the running connections of what is off: the rules block them already, this frees what they hold. */
-  async #endDisabled(): Promise<Partial<Record<Protocol, number>>> {
-    const off = PROTOCOLS.filter((protocol) => this.#config.passthrough[protocol] === 'disabled');
-    const ended: Partial<Record<Protocol, number>> = {};
-    if (off.length === 0) return ended;
-    await flushMatching((entry) => {
-      const protocol = switchOfEntry(entry);
-      if (protocol === null || !off.includes(protocol)) return false;
-      ended[protocol] = (ended[protocol] ?? 0) + 1;
-      return true;
-    });
-    if (off.includes('pptp')) {
-      const expected = await listExpectations();
-      await deleteExpectations(
-        expected.filter((one) => one.helper === 'pptp' || switchOf(one.master) === 'pptp'),
-      );
+    if (forgetAddress) {
+      const entries = await endFlowsOfAddress(former);
+      this.#options.log('info', 'VPN connections of the former WAN address are forgotten', {
+        address: former,
+        entries,
+      });
     }
-    return ended;
+    return endDisabledFlows(config.passthrough);
   }
 
   async #followSystem(): Promise<void> {
-    const system = this.#readSystem();
-    const address = system.wanAddress;
+    const system = readSystemState(this.#links?.snapshot() ?? [], this.#config.interfaces.wan);
     if (JSON.stringify(system) === JSON.stringify(this.#system)) return;
-    const moved = address !== null && this.#learnedAddress !== null && address !== this.#learnedAddress;
-    this.#system = system;
+    await this.#enforceAgain();
+    const address = this.#system.wanAddress;
+    this.#options.log('info', address === null ? 'the WAN has no address' : `the WAN address is ${address}`);
+  }
+
+  /** As `#enforce` with the configuration in force; a refusal is told, and tried again in a second. */
+  async #enforceAgain(): Promise<void> {
     try {
-      await this.#table.apply(planRuleset(this.#config, system, { forgetAddress: moved }));
-      this.#clear('table');
+      await this.#enforce(this.#config);
     } catch (error) {
       this.#trouble('table', reasonOf(error));
-      return;
+      setTimeout(() => void this.#inTurn(() => this.#enforceAgain()), RETRY_MS).unref();
     }
-    this.#options.log('info', address === null ? 'the WAN has no address' : `the WAN address is ${address}`);
-    if (moved) {
-      const former = this.#learnedAddress;
-      const flushed = await flushMatching(
-        (entry) => hadAddress(entry, former) && switchOfEntry(entry) !== null,
-      );
-      this.#options.log('info', 'VPN connections of the former WAN address are forgotten', {
-        address: former,
-        entries: flushed,
-      });
-    }
-    if (address !== null) this.#learnedAddress = address;
   }
 
   async #reconcile(tables: ReadonlySet<string> | null): Promise<void> {
     if ((tables === null || tables.has('throughway')) && !(await this.#table.isIntact())) {
       this.#options.log('warn', 'somebody changed or deleted our table; it is put back');
-      try {
-        await this.#table.apply(planRuleset(this.#config, this.#system));
-        await this.#markOwnAssociations();
-        this.#clear('table');
-      } catch (error) {
-        this.#trouble('table', reasonOf(error));
-      }
+      await this.#enforceAgain();
+      await this.#markOwnAssociations();
     }
     if (tables === null || [...tables].some((name) => name !== 'throughway')) await this.#lookAtOthers();
   }
@@ -338,13 +287,13 @@ export class Gateway {
   async #lookAtOthers(): Promise<void> {
     const { wan, lan } = this.#config.interfaces;
     const prefixes = Object.fromEntries(
-      lan.flatMap((name): [string, string][] => {
-        const first = this.#describe(name).addresses.find((one) => parseIpv4(one.split('/')[0]!) !== null);
-        return first === undefined ? [] : [[name, first]];
+      lan.flatMap((name) => {
+        const prefix = ipv4Prefix(this.#describe(name));
+        return prefix === null ? [] : [[name, prefix]];
       }),
     );
     try {
-      const found = findForeignDrops(await this.#listOtherTables(), { wan, lan, prefixes });
+      const found = findForeignDrops(await listOtherTables(this.#options.nft), { wan, lan, prefixes });
       const keys = new Set(found.map((sentence) => `foreign ${sentence}`));
       for (const key of this.#troubles.keys())
         if (key.startsWith('foreign ') && !keys.has(key)) this.#troubles.delete(key);
@@ -354,39 +303,8 @@ export class Gateway {
     }
   }
 
-  /** All tables but ours: nft 1.0.6 has no JSON for maps that packets fill, and complains on stderr. */
-  async #listOtherTables(): Promise<unknown[]> {
-    const { nft } = this.#options;
-    const tables = JSON.parse(await nft.run('list tables', 'json')) as {
-      nftables: { table?: { family: string; name: string } }[];
-    };
-    const items: unknown[] = [];
-    for (const { table } of tables.nftables) {
-      if (!table || `${table.family} ${table.name}` === TABLE) continue;
-      const listed = await nft.run(`list table ${table.family} ${table.name}`, 'json');
-      items.push(...(JSON.parse(listed) as { nftables: unknown[] }).nftables);
-    }
-    return items;
-  }
-
-  #readSystem(): SystemState {
-    const links = this.#links?.snapshot() ?? [];
-    const wan = links.find((link) => link.name === this.#config.interfaces.wan);
-    return {
-      wanAddress: wan?.up ? globalIpv4(wan) : null,
-      ownGreRemotes: links.flatMap((link) => link.greRemote ?? []),
-    };
-  }
-
   #describe(name: string): InterfaceStatus {
-    const link = this.#links?.snapshot().find((one) => one.name === name);
-    return {
-      name,
-      state: link === undefined ? 'missing' : link.up && link.running ? 'up' : 'down',
-      addresses: (link?.addresses ?? [])
-        .filter((one) => one.scope !== 'link')
-        .map((one) => `${one.address}/${one.prefixLength}`),
-    };
+    return describeInterface(this.#links?.snapshot() ?? [], name);
   }
 
   #problems(): string[] {
@@ -394,23 +312,12 @@ export class Gateway {
       (problem) => `The configuration is broken and the last good one is in force: ${renderProblem(problem)}`,
     );
     const { wan, lan } = this.#config.interfaces;
-    for (const [role, name] of [['WAN', wan], ...lan.map((one) => ['LAN', one])] as [string, string][]) {
-      const { state, addresses } = this.#describe(name);
-      if (state === 'missing')
-        sentences.push(
-          `The ${role} interface "${name}" does not exist. Plug it in, or correct the configuration; "ip -brief link" lists what there is.`,
-        );
-      else if (state === 'down')
-        sentences.push(
-          `The ${role} interface "${name}" is down. Check its cable, or bring it up: ip link set ${name} up`,
-        );
-      else if (!addresses.some((one) => parseIpv4(one.split('/')[0]!) !== null))
-        sentences.push(
-          `The ${role} interface "${name}" has no IPv4 address, so no device gets through. ${role === 'WAN' ? 'Check the DHCP client or the PPP connection.' : 'Give it one in the network configuration.'}`,
-        );
-    }
-    const forwarding = forwardingTrouble();
-    return [...sentences, ...(forwarding === null ? [] : [forwarding]), ...this.#troubles.values()];
+    const troubles = [
+      interfaceTrouble('WAN', this.#describe(wan)),
+      ...lan.map((name) => interfaceTrouble('LAN', this.#describe(name))),
+      forwardingTrouble(),
+    ];
+    return [...sentences, ...troubles.filter((one) => one !== null), ...this.#troubles.values()];
   }
 
   /** A sentence that `status` shows until it is cleared; told in the log once. */
@@ -446,18 +353,10 @@ export class Gateway {
   }
 }
 
-/** Whether a device's flow is translated to this address of the WAN, whoever began it. */
-function hadAddress({ original, reply }: ConntrackEntry, address: Ipv4Address | null): boolean {
-  return (
-    reply.destination === address ||
-    (original.destination === address && reply.source !== original.destination)
-  );
-}
-
-/** What masquerade takes too: the first global address that is not a secondary one (inet_select_addr). */
-function globalIpv4(link: SystemLink): Ipv4Address | null {
-  const found = link.addresses.find(
-    (one) => one.family === 4 && one.scope === 'global' && !one.secondary && !one.tentative,
-  );
-  return found ? parseIpv4(found.address) : null;
+function readSystemState(links: readonly SystemLink[], wanName: string): SystemState {
+  const wan = links.find((link) => link.name === wanName);
+  return {
+    wanAddress: wan?.up ? globalIpv4(wan) : null,
+    ownGreRemotes: links.flatMap((link) => link.greRemote ?? []),
+  };
 }

@@ -101,3 +101,17 @@ export class KernelTable {
 export async function removeTable(nft: Nft): Promise<void> {
   await nft.run(`add table ${TABLE}\ndelete table ${TABLE}`);
 }
+
+/** The items of all tables but ours. One by one: nft 1.0.6 has no JSON for maps that packets fill, and says so on stderr. */
+export async function listOtherTables(nft: Nft): Promise<unknown[]> {
+  const tables = JSON.parse(await nft.run('list tables', 'json')) as {
+    nftables: { table?: { family: string; name: string } }[];
+  };
+  const items: unknown[] = [];
+  for (const { table } of tables.nftables) {
+    if (!table || `${table.family} ${table.name}` === TABLE) continue;
+    const listed = await nft.run(`list table ${table.family} ${table.name}`, 'json');
+    items.push(...(JSON.parse(listed) as { nftables: unknown[] }).nftables);
+  }
+  return items;
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Failure } from './failure.ts';
 import { StateDirectory } from './files.ts';
-import { loadConfig } from './gateway.ts';
+import { loadConfig } from './load-config.ts';
 
 const good = (wan: string): string => `version: 1\ninterfaces: { wan: ${wan}, lan: [eth1] }\n`;
 

@@ -24,9 +24,9 @@ class FakeGateway {
     this.#note('status');
     return { state: 'ok' };
   }
-  async setPassthrough(wanted: Passthrough): Promise<unknown> {
-    this.#note(`set ${JSON.stringify(wanted)}`);
-    this.passthrough = wanted;
+  async setPassthrough(change: Partial<Passthrough>): Promise<unknown> {
+    this.#note(`set ${JSON.stringify(change)}`);
+    this.passthrough = { ...this.passthrough, ...change };
     return { pptp: 2 };
   }
   async reload(): Promise<void> {
@@ -95,7 +95,7 @@ describe('what can be asked', () => {
       l2tp: 'disabled',
       ended: { pptp: 2 },
     });
-    expect(gateway.calls).toEqual(['set {"ipsec":"enabled","pptp":"disabled","l2tp":"disabled"}']);
+    expect(gateway.calls).toEqual(['set {"pptp":"disabled"}']);
     expect((await put({})).statusCode).toBe(200);
   });
 

@@ -60,7 +60,10 @@ export function createApi({ gateway, log, ready, onDown }: ApiOptions): FastifyI
       const problems = problemsOf(wanted.error, request.body, (path) => settingAt(['passthrough', ...path]));
       throw new Failure('bad-request', 'The settings are not allowed, so nothing was changed.', problems);
     }
-    const ended = await gateway.setPassthrough(wanted.data);
+    // Only what was sent: another request may be changing the rest at the same time.
+    const sent = Object.keys(request.body as object);
+    const change = Object.fromEntries(Object.entries(wanted.data).filter(([key]) => sent.includes(key)));
+    const ended = await gateway.setPassthrough(change);
     return { ...gateway.passthrough, ended };
   });
   api.get('/api/v1/ruleset', (_request, reply) =>

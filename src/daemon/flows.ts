@@ -1,0 +1,42 @@
+// Which running connections end, and ending them: those of a protocol that is off, and those of a
+// WAN address that is gone. The rules block them already; this frees what they hold.
+import type { Ipv4Address } from '../core/address.ts';
+import { PROTOCOLS, type Passthrough, type Protocol } from '../core/config/schema.ts';
+import { switchOf, switchOfEntry } from '../core/policy/vpn-flows.ts';
+import type { ConntrackEntry } from '../core/wire/ctnetlink.ts';
+import { deleteExpectations, flushMatching, listExpectations } from '../linux/conntrack.ts';
+
+/** Conntrack entries that were deleted, by the switch that governs them. */
+export type Ended = Partial<Record<Protocol, number>>;
+
+export async function endDisabledFlows(passthrough: Passthrough): Promise<Ended> {
+  const off = PROTOCOLS.filter((protocol) => passthrough[protocol] === 'disabled');
+  const ended: Ended = {};
+  if (off.length === 0) return ended;
+  await flushMatching((entry) => {
+    const protocol = switchOfEntry(entry);
+    if (protocol === null || !off.includes(protocol)) return false;
+    ended[protocol] = (ended[protocol] ?? 0) + 1;
+    return true;
+  });
+  if (off.includes('pptp')) {
+    const expected = await listExpectations();
+    await deleteExpectations(
+      expected.filter((one) => one.helper === 'pptp' || switchOf(one.master) === 'pptp'),
+    );
+  }
+  return ended;
+}
+
+/** Resolves to how many there were. */
+export function endFlowsOfAddress(address: Ipv4Address): Promise<number> {
+  return flushMatching((entry) => hadAddress(entry, address) && switchOfEntry(entry) !== null);
+}
+
+/** Whether a device's flow is translated to this address of the WAN, whoever began it. */
+function hadAddress({ original, reply }: ConntrackEntry, address: Ipv4Address): boolean {
+  return (
+    reply.destination === address ||
+    (original.destination === address && reply.source !== original.destination)
+  );
+}
