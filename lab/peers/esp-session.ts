@@ -34,18 +34,3 @@ export class EspSession {
     await this.#household.ledger.settle();
   }
 }
-
-/** Rounds of one packet each way on each session, all arrived when it resolves. */
-export async function converse(
-  household: Household,
-  sessions: readonly EspSession[],
-  rounds = 5,
-): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) {
-    for (const session of sessions) {
-      session.up();
-      session.down();
-    }
-  }
-  await household.ledger.settle();
-}

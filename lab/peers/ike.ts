@@ -17,7 +17,7 @@ import { UdpPeer } from './udp.ts';
 export const IKE_PORT = 500;
 export const NAT_T_PORT = 4500;
 /** RFC 3948 2.2: tells IKE from ESP on port 4500. */
-export const NON_ESP_MARKER = new Uint8Array(4);
+const NON_ESP_MARKER = new Uint8Array(4);
 
 export interface ReceivedIke extends Datagram {
   readonly header: IsakmpHeader;

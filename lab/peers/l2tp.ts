@@ -258,22 +258,6 @@ export class L2tpSession {
   }
 }
 
-/** Rounds of one packet each way on each session; resolves when all have arrived as they were sent. */
-export async function converseL2tp(
-  household: Household,
-  sessions: readonly L2tpSession[],
-  rounds = 5,
-): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) {
-    for (const session of sessions) {
-      session.up();
-      session.down();
-    }
-  }
-  await household.ledger.settle();
-  for (const session of sessions) await session.verify();
-}
-
 /** What a request for a tunnel and its reply say of their sender (RFC 2661 6.1, 6.2). */
 function tunnelAvps(id: number): L2tpAvp[] {
   return [

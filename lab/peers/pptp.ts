@@ -237,22 +237,6 @@ export class PptpSession {
   }
 }
 
-/** Rounds of one packet each way on each session; resolves when all have arrived as they were sent. */
-export async function converse(
-  household: Household,
-  sessions: readonly PptpSession[],
-  rounds = 5,
-): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) {
-    for (const session of sessions) {
-      session.up();
-      session.down();
-    }
-  }
-  await household.ledger.settle();
-  for (const session of sessions) await session.verify();
-}
-
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }

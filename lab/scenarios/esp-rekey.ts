@@ -3,7 +3,8 @@
 // server in each, so that "its only device" is never the answer.
 import { exchangeTypes } from '../../src/core/wire/isakmp.ts';
 import { EspPeer } from '../peers/esp.ts';
-import { converse, EspSession } from '../peers/esp-session.ts';
+import { EspSession } from '../peers/esp-session.ts';
+import { converse } from '../peers/converse.ts';
 import { IKE_PORT, IkePeer } from '../peers/ike.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import type { Host, Household } from '../topologies/household.ts';

@@ -1,7 +1,8 @@
 // Raw ESP of several devices and servers, paired by the kernel alone (cases E1 to E3, E5, E6, E10 to
 // E12 and E15). Where IKE is part of the case, see esp-rekey.ts.
 import { EspPeer } from '../peers/esp.ts';
-import { converse, EspSession } from '../peers/esp-session.ts';
+import { EspSession } from '../peers/esp-session.ts';
+import { converse } from '../peers/converse.ts';
 import { NAT_T_PORT } from '../peers/ike.ts';
 import { UdpPeer } from '../peers/udp.ts';
 import { scenario, type Scenario } from '../scenario.ts';

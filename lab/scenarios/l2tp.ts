@@ -7,14 +7,8 @@ import { l2tpMessageType } from '../../src/core/wire/l2tp.ts';
 import { l2tpMessageTypes } from '../../src/core/wire/l2tp-avp.ts';
 import { listConntrack } from '../../src/linux/conntrack.ts';
 import { IcmpPeer } from '../peers/icmp.ts';
-import {
-  converseL2tp,
-  L2TP_PORT,
-  L2tpClient,
-  type L2tpEnd,
-  L2tpServer,
-  type L2tpSession,
-} from '../peers/l2tp.ts';
+import { L2TP_PORT, L2tpClient, type L2tpEnd, L2tpServer, type L2tpSession } from '../peers/l2tp.ts';
+import { converse } from '../peers/converse.ts';
 import { L2tpIpPeer } from '../peers/l2tp-ip.ts';
 import { UdpPeer } from '../peers/udp.ts';
 import { scenario, type Scenario } from '../scenario.ts';
@@ -51,10 +45,10 @@ export const l2tpScenarios: readonly Scenario[] = [
         ports[1] !== L2TP_PORT && ports[1] === ports[2],
         `the second has one of its own: ${ports.join(', ')}`,
       );
-      await converseL2tp(household, sessions, 20);
+      await converse(household, sessions, 20);
       for (const session of sessions) await session.hello();
       await sessions[1]!.stop();
-      await converseL2tp(household, [sessions[0]!, sessions[2]!]);
+      await converse(household, [sessions[0]!, sessions[2]!]);
     },
   ),
 
@@ -66,12 +60,12 @@ export const l2tpScenarios: readonly Scenario[] = [
       [MOVED_PORT, MOVED_PORT],
       'the port that the devices go on with',
     );
-    await converseL2tp(household, sessions, 20);
+    await converse(household, sessions, 20);
     for (const session of sessions) await session.hello();
     // Nobody else may use the mapping, from this port or another.
     const stranger = new UdpPeer(household, household.servers[1]!, MOVED_PORT);
     for (const { sourcePort } of server.callers) stranger.send(household.wan, sourcePort, null);
-    await converseL2tp(household, sessions);
+    await converse(household, sessions);
     const moved = (await household.gateway.inside(() => listConntrack({ protocol: ipProtocols.udp }))).filter(
       ({ original }) => original.sourcePort === MOVED_PORT,
     );
@@ -135,7 +129,7 @@ export const l2tpScenarios: readonly Scenario[] = [
       const { gateway, isp, daemon } = household;
       const server = new L2tpServer(household, household.server, MOVED_PORT);
       const client = new L2tpClient(household, household.device);
-      await converseL2tp(household, [await client.open(server, 0x0101)]);
+      await converse(household, [await client.open(server, 0x0101)]);
       const moved = address('198.51.100.77');
       gateway.ip(
         `address delete ${ADDRESSES.wan}/24 dev wan0`,
@@ -144,7 +138,7 @@ export const l2tpScenarios: readonly Scenario[] = [
       );
       isp.ip('neighbor flush all');
       await until('the daemon to forget', () => daemon.log.includes('former WAN address are forgotten'));
-      await converseL2tp(household, [await client.open(server, 0x0102)]);
+      await converse(household, [await client.open(server, 0x0102)]);
       claimEqual(server.callers.at(-1)!.source, moved, 'the source that the server sees');
       const entries = await gateway.inside(() => listConntrack({ protocol: ipProtocols.udp }));
       const stale = entries.filter(({ original }) => original.destination === ADDRESSES.wan);
@@ -159,7 +153,7 @@ export const l2tpScenarios: readonly Scenario[] = [
       const { daemon, devices, device, server: host, gateway, ledger, wan } = household;
       const server = new L2tpServer(household, host);
       const sessions = await twoSessions(household, server);
-      await converseL2tp(household, sessions);
+      await converse(household, sessions);
       const [overIp, farOverIp] = [new L2tpIpPeer(household, devices[2]!), new L2tpIpPeer(household, host)];
       overIp.send(host.address, 0x1001, host);
       await ledger.settle();
@@ -195,7 +189,7 @@ export const l2tpScenarios: readonly Scenario[] = [
 
       await daemon.setPassthrough({ l2tp: 'enabled' });
       const again = await new L2tpClient(household, devices[1]!, 0).open(server, 0x0201);
-      await converseL2tp(household, [again]);
+      await converse(household, [again]);
     },
   ),
 
@@ -206,7 +200,7 @@ export const l2tpScenarios: readonly Scenario[] = [
       const { daemon, gateway } = household;
       const server = new L2tpServer(household, household.server, MOVED_PORT);
       const sessions = await twoSessions(household, server);
-      await converseL2tp(household, sessions);
+      await converse(household, sessions);
       await daemon.setPassthrough({ l2tp: 'disabled' });
       for (const { near, far } of sessions) sendAfterSwitch(household, near, far);
       await flush(household);

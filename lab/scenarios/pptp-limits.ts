@@ -4,7 +4,8 @@
 // other calls go on, and where another device gets something after all, the play says so.
 import { emitPptp, type PptpMessage } from '../../src/core/wire/pptp.ts';
 import { deleteConntrack } from '../../src/linux/conntrack.ts';
-import { converse, type PptpClient, type PptpServer } from '../peers/pptp.ts';
+import { type PptpClient, type PptpServer } from '../peers/pptp.ts';
+import { converse } from '../peers/converse.ts';
 import {
   echoRequest,
   outgoingCallReply,

@@ -31,15 +31,20 @@ export interface NftCounter {
 
 /** The payload that asks for what belongs to this table of the family inet. */
 export function emitTableRequest(table: string): Uint8Array {
-  return emitRequest([[NFTA_TABLE_NAME, new TextEncoder().encode(`${table}\0`)]]);
+  return emitRequest([[NFTA_TABLE_NAME, emitText(table)]]);
 }
 
 /** The payload that asks for the named counters of this table. */
 export function emitCounterRequest(table: string): Uint8Array {
   return emitRequest([
-    [NFTA_TABLE_NAME, new TextEncoder().encode(`${table}\0`)],
+    [NFTA_TABLE_NAME, emitText(table)],
     [NFTA_OBJ_TYPE, Uint8Array.from([0, 0, 0, NFT_OBJECT_COUNTER])],
   ]);
+}
+
+/** Names are ASCII, and end with a zero byte. */
+function emitText(text: string): Uint8Array {
+  return Uint8Array.from(`${text}\0`, (letter) => letter.charCodeAt(0));
 }
 
 function emitRequest(list: Parameters<typeof emitAttributes>[0]): Uint8Array {
@@ -59,7 +64,7 @@ export function parseTableName(payload: Uint8Array): string | null {
 /** What nft keeps beside a table in its own form, the comment among it; empty when there is nothing. */
 export function parseTableUserdata(payload: Uint8Array): string {
   const data = parseAttributes(payload, SIZEOF_NFGENMSG).get(NFTA_TABLE_USERDATA);
-  return data ? new TextDecoder('latin1').decode(data) : '';
+  return data ? String.fromCharCode(...data) : '';
 }
 
 /** A named counter, or null for another kind of object. */
