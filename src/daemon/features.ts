@@ -64,7 +64,8 @@ export const LEAST_NFT = [1, 0, 6] as const;
 
 /** The version of nft, such as `1.0.6`. */
 export async function readNftVersion(nft: Nft): Promise<string> {
-  const listed = JSON.parse(await nft.run('list tables', 'json')) as {
+  // Of all listings the one that needs no elements: nft 1.0.6 reads those for `list tables`, too.
+  const listed = JSON.parse(await nft.run('list chains', 'json')) as {
     nftables: { metainfo?: { version: string } }[];
   };
   return listed.nftables.find((one) => one.metainfo)?.metainfo?.version ?? '0';

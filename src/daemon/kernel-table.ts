@@ -104,13 +104,18 @@ export async function removeTable(nft: Nft): Promise<void> {
 
 /** The items of all tables but ours. One by one: nft 1.0.6 has no JSON for maps that packets fill, and says so on stderr. */
 export async function listOtherTables(nft: Nft): Promise<unknown[]> {
-  const tables = JSON.parse(await nft.run('list tables', 'json')) as {
-    nftables: { table?: { family: string; name: string } }[];
+  // Not `list tables`, for which nft 1.0.6 reads every element of every table first, ours too. A table
+  // without chains does nothing to packets.
+  const chains = JSON.parse(await nft.run('list chains', 'json')) as {
+    nftables: { chain?: { family: string; table: string } }[];
   };
+  const tables = new Set(
+    chains.nftables.flatMap(({ chain }) => (chain ? [`${chain.family} ${chain.table}`] : [])),
+  );
+  tables.delete(TABLE);
   const items: unknown[] = [];
-  for (const { table } of tables.nftables) {
-    if (!table || `${table.family} ${table.name}` === TABLE) continue;
-    const listed = await nft.run(`list table ${table.family} ${table.name}`, 'json');
+  for (const table of tables) {
+    const listed = await nft.run(`list table ${table}`, 'json');
     items.push(...(JSON.parse(listed) as { nftables: unknown[] }).nftables);
   }
   return items;
