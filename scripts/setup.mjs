@@ -4,7 +4,7 @@
 // runs first. It names what it installs before it installs it, and does nothing when nothing is missing.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants as modes, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ function isOnPath(program) {
   const folders = `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
   return folders.some((folder) => {
     try {
-      accessSync(join(folder, program));
+      accessSync(join(folder, program), modes.X_OK);
       return true;
     } catch {
       return false;
