@@ -138,7 +138,7 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
         'RFC 6092 REC-21, REC-22: IPsec to IPv6 hosts',
       ),
       rule(
-        `oifname ${interfaceSet(lan)} meta nfproto ipv6 udp dport { 500, 4500 } accept`,
+        `oifname ${interfaceSet(lan)} meta nfproto ipv6 udp dport { 500, 4500 } ct timeout set "${vpnUdp(config)}" accept`,
         'RFC 6092 REC-24: IKE to IPv6 hosts',
       ),
     );

@@ -30,10 +30,19 @@ export function switchChains(config: Config): Chain[] {
     fromLan.push(
       rule(`udp dport { 500, 4500 } ${countAs('ipsec_disabled')} ${refuse}`, why),
       rule(`meta l4proto { esp, ah } ${countAs('ipsec_disabled')} ${refuse}`, why),
+      // RFC 7296 2.23: an initiator on the internet, which IPv6 and port forwards let in, may have any port.
+      rule(
+        `udp sport { 500, 4500 } udp dport >= 1024 ${countAs('ipsec_disabled')} ${refuse}`,
+        `${why}, also to an initiator's other port`,
+      ),
     );
     fromWan.push(
       rule(`udp sport { 500, 4500 } ${countAs('ipsec_disabled')} drop`, why),
       rule(`meta l4proto { esp, ah } ${countAs('ipsec_disabled')} drop`, why),
+      rule(
+        `udp dport { 500, 4500 } udp sport >= 1024 ${countAs('ipsec_disabled')} drop`,
+        `${why}, also from an initiator's other port`,
+      ),
     );
   }
   if (pptp === 'disabled') {
