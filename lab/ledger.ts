@@ -2,9 +2,11 @@
 // alone may get it. Every host's interface is tapped, so a packet that reaches the wrong host, comes
 // twice, leaves with a private address or has a wrong checksum is found, whether somebody listens
 // for it there or not.
-import { parseIpv4Packet, ipProtocols, type Ipv4Packet } from '../src/core/wire/ipv4.ts';
+import { parseIpv4Packet, ipProtocols } from '../src/core/wire/ipv4.ts';
+import { parseIpv6Packet } from '../src/core/wire/ipv6.ts';
 import { hasValidIcmpChecksum } from '../src/core/wire/icmp.ts';
 import { hasValidTcpChecksum } from '../src/core/wire/tcp.ts';
+import { transportChecksum, type Ends } from '../src/core/wire/transport-checksum.ts';
 import { hasValidUdpChecksum } from '../src/core/wire/udp.ts';
 import { WireError } from '../src/core/wire/bytes.ts';
 import { Disproved, until } from './wait.ts';
@@ -33,15 +35,22 @@ export class Ledger {
 
   /** What arrived at a host's interface. */
   arrived(host: string, frame: Uint8Array): void {
-    const packet = readIpv4(frame);
-    if (packet === null) return;
-    const fault = checksumFault(packet);
-    if (fault)
+    const packet = readPacket(frame);
+    if (packet !== null) this.#take(host, packet);
+  }
+
+  /** An IPv4 packet that a host without a tap has taken from its socket. */
+  taken(host: string, packet: Uint8Array): void {
+    const read = readIpv4(packet);
+    if (read !== null) this.#take(host, read);
+  }
+
+  #take(host: string, packet: Packet): void {
+    if (packet.fault !== null)
       this.#faults.push(
-        `${fault} at ${host} (${packet.source} to ${packet.destination}, protocol ${packet.protocol})`,
+        `${packet.fault} at ${host} (${packet.source} to ${packet.destination}, protocol ${packet.protocol})`,
       );
-    // An ICMP error quotes the packet it is about.
-    if (packet.protocol === ipProtocols.icmp && packet.payload[0] !== 0 && packet.payload[0] !== 8) return;
+    if (isIcmpError(packet)) return;
     const entry = this.#entryIn(packet.payload);
     if (!entry) return;
     entry.arrivals.push(host);
@@ -53,7 +62,7 @@ export class Ledger {
 
   /** What left the gateway towards the internet: no private address may. */
   left(frame: Uint8Array): void {
-    const packet = readIpv4(frame);
+    const packet = readPacket(frame);
     if (packet && (packet.source.startsWith('192.168.') || packet.destination.startsWith('192.168.'))) {
       this.#faults.push(
         `a private address left by the WAN: ${packet.source} to ${packet.destination}, protocol ${packet.protocol}`,
@@ -104,26 +113,61 @@ export class Ledger {
 
 const ETHERNET_BYTES = 14;
 const ETH_P_IP = 0x0800;
+const ETH_P_IPV6 = 0x86dd;
+const ICMPV6 = 58;
 
-function readIpv4(frame: Uint8Array): Ipv4Packet | null {
-  if (frame.length < ETHERNET_BYTES || ((frame[12]! << 8) | frame[13]!) !== ETH_P_IP) return null;
+/** What the books need of a packet of either family. */
+interface Packet extends Ends {
+  readonly protocol: number;
+  readonly payload: Uint8Array;
+  /** Which checksum is wrong. */
+  readonly fault: string | null;
+}
+
+function readPacket(frame: Uint8Array): Packet | null {
+  if (frame.length < ETHERNET_BYTES) return null;
+  const type = (frame[12]! << 8) | frame[13]!;
+  if (type === ETH_P_IP) return readIpv4(frame.subarray(ETHERNET_BYTES));
+  return type === ETH_P_IPV6 ? readIpv6(frame.subarray(ETHERNET_BYTES)) : null;
+}
+
+function readIpv4(bytes: Uint8Array): Packet | null {
+  return orNull(() => {
+    const packet = parseIpv4Packet(bytes);
+    const whole = !packet.moreFragments && packet.fragmentOffset === 0;
+    const fault = packet.headerChecksumValid ? whole && checksumFault(packet) : 'wrong IP checksum';
+    return { ...packet, fault: fault || null };
+  });
+}
+
+function readIpv6(bytes: Uint8Array): Packet | null {
+  return orNull(() => {
+    const packet = parseIpv6Packet(bytes);
+    return { ...packet, fault: packet.fragment === null ? checksumFault(packet) : null };
+  });
+}
+
+function orNull<T>(parse: () => T): T | null {
   try {
-    return parseIpv4Packet(frame.subarray(ETHERNET_BYTES));
+    return parse();
   } catch (error) {
     if (error instanceof WireError) return null;
     throw error;
   }
 }
 
-function checksumFault(packet: Ipv4Packet): string | null {
-  if (!packet.headerChecksumValid) return 'wrong IP checksum';
-  if (packet.moreFragments || packet.fragmentOffset > 0) return null;
-  const ends = { source: packet.source, destination: packet.destination };
-  if (packet.protocol === ipProtocols.udp && !hasValidUdpChecksum(ends, packet.payload))
-    return 'wrong UDP checksum';
-  if (packet.protocol === ipProtocols.tcp && !hasValidTcpChecksum(ends, packet.payload))
-    return 'wrong TCP checksum';
-  if (packet.protocol === ipProtocols.icmp && !hasValidIcmpChecksum(packet.payload))
-    return 'wrong ICMP checksum';
+/** An ICMP error quotes the packet it is about, with its tag. */
+function isIcmpError({ protocol, payload }: Packet): boolean {
+  if (protocol === ICMPV6) return payload[0]! < 128;
+  return protocol === ipProtocols.icmp && payload[0] !== 0 && payload[0] !== 8;
+}
+
+function checksumFault({ source, destination, protocol, payload }: Omit<Packet, 'fault'>): string | null {
+  const ends = { source, destination };
+  if (protocol === ipProtocols.udp && !hasValidUdpChecksum(ends, payload)) return 'wrong UDP checksum';
+  if (protocol === ipProtocols.tcp && !hasValidTcpChecksum(ends, payload)) return 'wrong TCP checksum';
+  if (protocol === ipProtocols.icmp && !hasValidIcmpChecksum(payload)) return 'wrong ICMP checksum';
+  // RFC 4443 2.3: unlike ICMP's, it covers the addresses.
+  if (protocol === ICMPV6 && transportChecksum(ends, ICMPV6, payload) !== 0) return 'wrong ICMPv6 checksum';
   return null;
 }

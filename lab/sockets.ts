@@ -55,7 +55,8 @@ function inetAddress(address: Ipv4Address | null, port: number): Uint8Array {
   return bytes;
 }
 
-abstract class Endpoint {
+/** A descriptor that is read whenever something has come, and closed with the household. */
+export abstract class Endpoint {
   protected readonly fd: number;
   #unwatch: (() => void) | null = null;
   readonly #buffer = new Uint8Array(LARGEST_PACKET);
@@ -132,7 +133,8 @@ export class PacketSender {
   }
 }
 
-function sendWaiting(fd: number, data: Uint8Array, address: Uint8Array, attempted: string): void {
+/** Sends one packet; `address` is a whole sockaddr. */
+export function sendWaiting(fd: number, data: Uint8Array, address: Uint8Array, attempted: string): void {
   // A full send buffer empties by itself within microseconds on a veth pair.
   for (let attempt = 0; attempt < 10_000; attempt += 1) if (sendTo(fd, data, address, attempted)) return;
   throw new LinuxError('sendto', 'EAGAIN', attempted);
@@ -181,12 +183,28 @@ export function connectTcp(
   port: number,
   sourcePort = 0,
 ): Promise<Socket> {
-  const attempted = `TCP ${place.address}:${sourcePort} to ${destination}:${port}`;
-  const fd = place.namespace.inside(() => {
-    const opened = openSocket(AF_INET, SOCK_STREAM, 0);
+  return openTcp(
+    place.namespace,
+    AF_INET,
+    inetAddress(place.address, sourcePort),
+    inetAddress(destination, port),
+    `TCP ${place.address}:${sourcePort} to ${destination}:${port}`,
+  );
+}
+
+/** As `connectTcp`, of either family: `near` and `far` are whole sockaddrs. */
+export function openTcp(
+  namespace: Namespace,
+  family: number,
+  near: Uint8Array,
+  far: Uint8Array,
+  attempted: string,
+): Promise<Socket> {
+  const fd = namespace.inside(() => {
+    const opened = openSocket(family, SOCK_STREAM, 0);
     setSocketInt(opened, SOL_SOCKET, SO_REUSEADDR, 1);
-    bindSocket(opened, inetAddress(place.address, sourcePort), attempted);
-    connectSocket(opened, inetAddress(destination, port), attempted);
+    bindSocket(opened, near, attempted);
+    connectSocket(opened, far, attempted);
     return opened;
   });
   return new Promise((resolve, reject) => {
@@ -214,10 +232,22 @@ export function connectTcp(
 
 /** Listens; `onConnection` gets each accepted socket. The caller closes the server. */
 export function listenTcp(place: Place, port: number, onConnection: (socket: Socket) => void): Server {
-  const fd = place.namespace.inside(() => {
-    const opened = openSocket(AF_INET, SOCK_STREAM, 0);
+  const attempted = `TCP ${place.address}:${port}`;
+  return serveTcp(place.namespace, AF_INET, inetAddress(place.address, port), attempted, onConnection);
+}
+
+/** As `listenTcp`, of either family: `near` is a whole sockaddr. */
+export function serveTcp(
+  namespace: Namespace,
+  family: number,
+  near: Uint8Array,
+  attempted: string,
+  onConnection: (socket: Socket) => void,
+): Server {
+  const fd = namespace.inside(() => {
+    const opened = openSocket(family, SOCK_STREAM, 0);
     setSocketInt(opened, SOL_SOCKET, SO_REUSEADDR, 1);
-    bindSocket(opened, inetAddress(place.address, port), `TCP ${place.address}:${port}`);
+    bindSocket(opened, near, attempted);
     listenSocket(opened, 256);
     return opened;
   });

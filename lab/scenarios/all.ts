@@ -7,6 +7,7 @@ import { fragmentScenarios } from './fragments.ts';
 import { gatewayScenarios } from './gateway.ts';
 import { icmpScenarios } from './icmp.ts';
 import { ikeScenarios } from './ike.ts';
+import { ipv6Scenarios } from './ipv6.ts';
 import { l2tpScenarios } from './l2tp.ts';
 import { natScenarios } from './nat.ts';
 import { troubleScenarios } from './trouble.ts';
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...pptpSwitchScenarios,
   ...l2tpScenarios,
   ...otherScenarios,
+  ...ipv6Scenarios,
   ...gatewayScenarios,
   ...troubleScenarios,
 ];
