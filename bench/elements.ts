@@ -4,6 +4,7 @@
 // network namespace; no gateway is needed.
 import { openNft, type Nft } from '../src/linux/nft.ts';
 import type { Cell, Figures } from './figures.ts';
+import { addElements } from './fill.ts';
 import { run } from './topology.ts';
 
 const MEASURE_MS = 1500;
@@ -71,7 +72,6 @@ async function measureAdding(nft: Nft, batch: number): Promise<Record<string, nu
 
 function createMap(present: number): void {
   const elements = Array.from({ length: present }, (_, index) => elementAt(index));
-  const fill = present > 0 ? `add element ${MAP} { ${elements.join(',\n')} }\n` : '';
   run(
     'nft',
     ['-f', '-'],
@@ -84,8 +84,9 @@ function createMap(present: number): void {
     timeout 3600s
   }
 }
-${fill}`,
+`,
   );
+  for (const part of addElements(MAP, elements)) run('nft', ['-f', '-'], part);
 }
 
 function elementAt(index: number): string {

@@ -15,6 +15,7 @@ const FAR_NETWORK = '198.18.0.0/15';
 const FIRST_PORT = 20_000;
 /** Ports above FIRST_PORT. */
 const MOST_FLOWS = 40_000;
+const ELEMENTS_AT_ONCE = 1000;
 
 /** A device that opens many connections to one port, each from a source port of its own. */
 export class Opener {
@@ -50,7 +51,7 @@ export function countTracked({ gateway }: Household): number {
   return Number(gateway.run('cat', ['/proc/sys/net/netfilter/nf_conntrack_count']));
 }
 
-/** Pairs as if so many sessions of the first device had been learned, in one transaction. */
+/** Pairs as if so many sessions of the first device had been learned. */
 export function fillPairs({ gateway, device }: Household, count: number): void {
   const pairs = Array.from({ length: count }, (_, index) => ({
     server: serverAt(index),
@@ -58,11 +59,16 @@ export function fillPairs({ gateway, device }: Household, count: number): void {
   }));
   const inbound = pairs.map(({ server, spi }) => `${server} . ${spi} timeout 8h : ${device.address}`);
   const outbound = pairs.map(({ server, spi }) => `${device.address} . ${server} . ${spi} timeout 8h`);
-  gateway.run(
-    'nft',
-    ['-f', '-'],
-    `add element ${TABLE} esp_in { ${inbound.join(',\n')} }\nadd element ${TABLE} esp_out { ${outbound.join(',\n')} }\n`,
-  );
+  const load = (commands: string): unknown => gateway.run('nft', ['-f', '-'], commands);
+  for (const part of addElements(`${TABLE} esp_in`, inbound)) load(part);
+  for (const part of addElements(`${TABLE} esp_out`, outbound)) load(part);
+}
+
+/** Commands that add elements, each a transaction that fits the socket buffer of an ordinary user. */
+export function* addElements(map: string, elements: readonly string[]): Generator<string> {
+  for (let from = 0; from < elements.length; from += ELEMENTS_AT_ONCE) {
+    yield `add element ${map} { ${elements.slice(from, from + ELEMENTS_AT_ONCE).join(',\n')} }\n`;
+  }
 }
 
 export function forgetPairs({ gateway }: Household): void {

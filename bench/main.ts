@@ -21,6 +21,8 @@ import { scenarioName } from './traffic.ts';
 const EXIT = { done: 0, failed: 1, usage: 2, noPermission: 4 } as const;
 /** Set in the process that already has namespaces of its own. */
 const INSIDE = 'THROUGHWAY_BENCH_INSIDE';
+/** Of an error: a failed command may carry 100,000 elements. */
+const MOST_CHARACTERS = 4000;
 
 interface Obstacle {
   readonly text: string;
@@ -135,7 +137,8 @@ function moveInside(parameters: string[]): void {
 }
 
 function fail(message: string, exit: number): void {
-  process.stderr.write(`bench: ${message}\n`);
+  const shown = message.length > MOST_CHARACTERS ? `${message.slice(0, MOST_CHARACTERS)} …` : message;
+  process.stderr.write(`bench: ${shown}\n`);
   process.exitCode = exit;
 }
 
