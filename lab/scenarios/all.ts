@@ -12,6 +12,7 @@ import { l2tpScenarios } from './l2tp.ts';
 import { natScenarios } from './nat.ts';
 import { troubleScenarios } from './trouble.ts';
 import { otherScenarios } from './others.ts';
+import { ownTunnelScenarios } from './own-tunnels.ts';
 import { pptpScenarios } from './pptp.ts';
 import { pptpLimitScenarios } from './pptp-limits.ts';
 import { pptpSwitchScenarios } from './pptp-switch.ts';
@@ -30,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...l2tpScenarios,
   ...otherScenarios,
   ...ipv6Scenarios,
+  ...ownTunnelScenarios,
   ...gatewayScenarios,
   ...troubleScenarios,
 ];

@@ -43,6 +43,8 @@ export class Gateway {
   #configProblems: Problem[];
   #links: LinkMonitor | null = null;
   #xfrm: XfrmMonitor | null = null;
+  /** (server, SPI) of the gateway's own security associations, which no device has. */
+  #ownPairs: ReadonlySet<string> = new Set();
   #system: SystemState = { wanAddress: null, ownGreRemotes: [] };
   /** What is learned in the kernel belongs to this address. */
   #learnedAddress: Ipv4Address | null = null;
@@ -273,7 +275,10 @@ export class Gateway {
     if (tables === null || [...tables].some((name) => name !== 'throughway')) await this.#lookAtOthers();
   }
 
-  /** ESP for the gateway's own security associations is for the gateway: the rules know them by a set. */
+  /**
+   * ESP for the gateway's own security associations is for the gateway: the rules know them by a set.
+   * A server may have been faster than we are, and its SPI given to a device: that pair goes.
+   */
   async #markOwnAssociations(): Promise<void> {
     const own =
       this.#xfrm?.snapshot().filter((one) => one.family === 4 && one.protocol === ipProtocols.esp) ?? [];
@@ -281,6 +286,9 @@ export class Gateway {
       'own_sa',
       own.map((one) => `${one.destination} . ${one.spi}`),
     );
+    const pairs = new Set(own.map((one) => `${one.source} . ${one.spi}`));
+    for (const pair of pairs) if (!this.#ownPairs.has(pair)) await this.#table.removeElement('esp_in', pair);
+    this.#ownPairs = pairs;
   }
 
   /** Other tables are left alone, and noticed. */

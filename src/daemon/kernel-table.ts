@@ -65,6 +65,15 @@ export class KernelTable {
     await this.#nft.run(`flush set ${TABLE} ${set}\n${fill}`);
   }
 
+  /** Takes one element out of a map; that it is not there is no error. */
+  async removeElement(map: string, key: string): Promise<void> {
+    try {
+      await this.#nft.run(`delete element ${TABLE} ${map} { ${key} }`);
+    } catch (error) {
+      if (!(error instanceof LinuxError && error.errno === 'ENOENT')) throw error;
+    }
+  }
+
   async remove(): Promise<void> {
     await removeTable(this.#nft);
     this.#fingerprint = '';

@@ -116,7 +116,7 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
       name: 'esp_prerouting',
       hook: null,
       // The order is for speed: what is known comes first. That a known (server, SPI) is for a
-      // device and not for the gateway was seen to when it was learned.
+      // device and not for the gateway was seen to when it was learned, or by the daemon since.
       rules: [
         rule(
           `meta nfproto ipv4 iifname ${lan} notrack accept`,
