@@ -1,6 +1,10 @@
 // The gateway's own tunnels beside those of its devices: GRE that belongs to nobody, ESP of the
 // gateway's own security associations, and a PPTP client on the gateway (cases G1 to G3). This kernel
 // need have neither GRE interfaces nor ESP: a raw socket takes what comes to the gateway itself.
+import { parseConfig } from '../../src/core/config/document.ts';
+import { planRuleset } from '../../src/core/policy/gateway.ts';
+import { renderTransaction } from '../../src/core/policy/ruleset.ts';
+import { unreachableCodes } from '../../src/core/wire/icmp.ts';
 import { ipProtocols } from '../../src/core/wire/ipv4.ts';
 import { converse } from '../peers/converse.ts';
 import { EspPeer } from '../peers/esp.ts';
@@ -27,20 +31,16 @@ function gatewayHost(household: Household, protocol: number): Host {
 
 /** A security association of the gateway's own as a key exchange reserves it, before it has keys. */
 function reserveSpi({ gateway, server, wan }: Household, spi: number): void {
-  const range = ['min', `${spi}`, 'max', `${spi}`];
-  gateway.run('ip', [
-    ...['xfrm', 'state', 'allocspi', 'src', server.address, 'dst', wan],
-    ...['proto', 'esp', 'mode', 'tunnel', ...range],
-  ]);
+  const ends = ['src', server.address, 'dst', wan, 'proto', 'esp', 'mode', 'tunnel'];
+  gateway.run('ip', ['xfrm', 'state', 'allocspi', ...ends, 'min', `${spi}`, 'max', `${spi}`]);
 }
 
 /** The kernel announces what is deleted, and then all are read. */
 function announceAssociations(household: Household): void {
   reserveSpi(household, 0x9999);
   const { gateway, server, wan } = household;
-  gateway.run('ip', [
-    ...['xfrm', 'state', 'delete', 'src', server.address, 'dst', wan, 'proto', 'esp', 'spi', '0x9999'],
-  ]);
+  const ends = ['src', server.address, 'dst', wan, 'proto', 'esp'];
+  gateway.run('ip', ['xfrm', 'state', 'delete', ...ends, 'spi', '0x9999']);
 }
 
 export const ownTunnelScenarios: readonly Scenario[] = [
@@ -73,6 +73,36 @@ export const ownTunnelScenarios: readonly Scenario[] = [
       );
       claimEqual(server.name, session.client.server.host.name, 'the server of the call');
     },
+  ),
+
+  scenario(
+    'G1b',
+    "GRE of the gateway's own tunnel is for the gateway, also when a device sends GRE to the same far end first",
+    async (household) => {
+      const { gateway, daemon, device, server, wan, ledger } = household;
+      // Without GRE interfaces in this kernel: the ruleset of a gateway that has one.
+      const read = parseConfig(daemon.readConfig());
+      claim('config' in read, 'the configuration is in order');
+      const ruleset = planRuleset(read.config, { wanAddress: wan, ownGreRemotes: [server.address] });
+      gateway.run('nft', ['-f', '-'], renderTransaction(ruleset, 'same-schema'));
+      gateway.sysctl('net.ipv4.ip_forward', '1');
+      const own = new GrePeer(household, gatewayHost(household, ipProtocols.gre));
+      const [near, far] = [new GrePeer(household, device), new GrePeer(household, server)];
+      const errors = new IcmpPeer(household, device);
+      const v0 = { version: 0, hasChecksum: false, protocol: 0x0800, key: null } as const;
+      near.send(server.address, { ...v0, sequence: 0 }, null);
+      const refusal = await until('the device to be refused', () => errors.errors[0]);
+      claimEqual(refusal.code, unreachableCodes.administrativelyProhibited, 'why');
+      // A call of PPTP to the same far end is none of this.
+      const call = { version: 1, callId: 0x0101, sequence: 0, acknowledgment: null } as const;
+      near.send(server.address, call, server);
+      for (let sequence = 1; sequence < 10; sequence += 1) {
+        far.send(wan, { ...v0, sequence }, own.host);
+        own.send(server.address, { ...v0, sequence }, server);
+        await ledger.settle();
+      }
+    },
+    { running: false },
   ),
 
   scenario(
@@ -156,14 +186,10 @@ export const ownTunnelScenarios: readonly Scenario[] = [
       const sessions = [await own.dial(0x0101), await clients[0]!.dial(0x0101)];
       await converse(household, sessions, 10);
       const { control } = await remembered(household);
-      claimEqual(
-        control.map(({ original, helper }) => [original.source, helper]).toSorted(),
-        [
-          [household.device.address, 'pptp'],
-          [household.wan, 'pptp'],
-        ],
-        'the control connections and their helper',
-      );
+      for (const caller of [household.device.address, household.wan]) {
+        const entry = control.find(({ original }) => original.source === caller);
+        claimEqual(entry?.helper, 'pptp', `the helper of the control connection of ${caller}`);
+      }
       await own.hangUp(sessions[0]!.near);
       await converse(household, [sessions[1]!]);
       const again = await own.dial(0x0102);

@@ -22,6 +22,11 @@ export const DROP_REASONS = [
     name: 'ah_refused',
     sentence: 'AH was refused: it signs the addresses, so it cannot pass any NAT. Set the VPN to ESP.',
   },
+  {
+    name: 'own_gre',
+    sentence:
+      "GRE of a device to the far end of the gateway's own GRE tunnel was refused: without Call IDs, the two cannot be told apart.",
+  },
   { name: 'ipsec_disabled', sentence: 'IPsec was refused, because IPSec Passthrough is disabled.' },
   { name: 'pptp_disabled', sentence: 'PPTP was refused, because PPTP Passthrough is disabled.' },
   { name: 'l2tp_disabled', sentence: 'L2TP was refused, because L2TP Passthrough is disabled.' },

@@ -106,6 +106,14 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
       'AH signs the addresses: it cannot pass a NAT',
     ),
   ];
+  if (system.ownGreRemotes.length > 0) {
+    toWan.push(
+      rule(
+        `ip daddr ${ownGreRemotes(system)} meta l4proto gre jump own_gre`,
+        "The far ends of the gateway's own GRE interfaces",
+      ),
+    );
+  }
   if (config.passthrough.pptp === 'enabled') {
     toWan.push(
       rule(
@@ -196,6 +204,22 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
     },
     { name: 'forward_to_wan', hook: null, rules: toWan },
     {
+      name: 'own_gre',
+      hook: null,
+      // Conntrack knows GRE without a Call ID by its addresses only: one packet of a device would take
+      // the gateway's tunnel from it, both ways.
+      rules:
+        system.ownGreRemotes.length === 0
+          ? []
+          : [
+              rule('@th,13,3 1 return', 'PPTP has Call IDs, and passes'),
+              rule(
+                `${countAs('own_gre')} reject with icmpx admin-prohibited`,
+                "Other GRE would be mixed up with the gateway's own",
+              ),
+            ],
+    },
+    {
       name: 'forward_from_wan',
       hook: null,
       rules: [...newFromWan, rule(`${countAs('wan_new')} drop`, 'New connections from the WAN')],
@@ -213,6 +237,10 @@ function forwardChains(config: Config, system: SystemState): Chain[] {
       ],
     },
   ];
+}
+
+function ownGreRemotes(system: SystemState): string {
+  return `{ ${system.ownGreRemotes.join(', ')} }`;
 }
 
 function inputChain(config: Config, system: SystemState): Chain {
@@ -233,7 +261,7 @@ function inputChain(config: Config, system: SystemState): Chain {
   if (system.ownGreRemotes.length > 0) {
     rules.push(
       rule(
-        `ip saddr { ${system.ownGreRemotes.join(', ')} } meta l4proto gre accept`,
+        `ip saddr ${ownGreRemotes(system)} meta l4proto gre accept`,
         "GRE of the gateway's own interfaces",
       ),
     );
