@@ -48,7 +48,7 @@ export const ownTunnelScenarios: readonly Scenario[] = [
     'G1',
     'GRE that belongs to nobody gets no answer and reaches no device, also while a device has a call',
     async (household) => {
-      const { servers, server, wan, daemon, ledger } = household;
+      const { servers, wan, daemon, ledger } = household;
       const { clients } = pptpClients(household, 1);
       const session = await clients[0]!.dial(0x0101);
       await converse(household, [session]);
@@ -71,7 +71,6 @@ export const ownTunnelScenarios: readonly Scenario[] = [
         [0, 0],
         'ICMP errors at the servers',
       );
-      claimEqual(server.name, session.client.server.host.name, 'the server of the call');
     },
   ),
 
@@ -194,7 +193,6 @@ export const ownTunnelScenarios: readonly Scenario[] = [
       await converse(household, [sessions[1]!]);
       const again = await own.dial(0x0102);
       await converse(household, [again, sessions[1]!]);
-      claim(household.ledger.count().arrived > 0, 'data arrived');
     },
   ),
 ];
