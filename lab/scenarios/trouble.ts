@@ -1,6 +1,15 @@
 // What goes wrong on real machines: each ends in a sentence that names the cause and the way out,
 // and nothing is half done. (Numbers of our own, since these are cases of operation, not of VPNs.)
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  bindSocket,
+  closeDescriptor,
+  openSocket,
+  receiveInto,
+  SOCK_DGRAM,
+  watchReadable,
+} from '../../src/linux/libc.ts';
+import { Daemon } from '../daemon.ts';
 import { EspPeer } from '../peers/esp.ts';
 import { runTool } from '../namespaces.ts';
 import { scenario, type Scenario } from '../scenario.ts';
@@ -268,4 +277,59 @@ export const troubleScenarios: readonly Scenario[] = [
       );
     },
   ),
+
+  scenario(
+    'T12',
+    'the service manager hears READY when the ruleset is in force, RELOADING and STOPPING; SIGHUP brings a changed file into force',
+    async (household) => {
+      const { daemon } = household;
+      const heard = listenForNotifications(household, '/run/notify');
+      await daemon.start({ NOTIFY_SOCKET: '/run/notify' });
+      await until('READY=1', () => heard.some((one) => one.startsWith('READY=1')));
+      claim(tableOf(household) !== '', 'the table is there');
+      daemon.writeConfig(`${daemon.readConfig()}passthrough: { pptp: disabled }\n`);
+      await daemon.signal('SIGHUP');
+      await until('the reload to be over', () => heard.at(-1) === 'READY=1');
+      claim(heard.includes('RELOADING=1'), 'the reload was told');
+      claimEqual((await daemon.status()).passthrough.pptp, 'disabled', 'the switch after SIGHUP');
+      await daemon.signal('SIGTERM');
+      claim(heard.includes('STOPPING=1'), `the stop was told: ${heard.join(' ')}`);
+    },
+    idle,
+  ),
+
+  scenario('T13', 'two daemons in two namespaces do not meet', async (household) => {
+    const { isp } = household;
+    const other = new Daemon(isp, '/run/throughway-isp');
+    other.writeConfig('version: 1\ninterfaces: { wan: br0, lan: [wan0] }\npassthrough: { l2tp: disabled }\n');
+    await other.start();
+    claimEqual((await other.status()).passthrough.l2tp, 'disabled', 'the switch of the one');
+    claimEqual((await household.daemon.status()).passthrough.l2tp, 'enabled', 'the switch of the other');
+    claimEqual((await other.command('down')).status, 0, 'down of the one');
+    await other.waitForExit();
+    claim(tableOf(household) !== '', 'the table of the other stays');
+  }),
 ];
+
+/** What a daemon tells its service manager, on a datagram socket at this path (sd_notify(3)). */
+function listenForNotifications(household: Household, path: string): string[] {
+  const AF_UNIX = 1;
+  const fd = openSocket(AF_UNIX, SOCK_DGRAM, 0);
+  const address = new Uint8Array(2 + path.length + 1);
+  address[0] = AF_UNIX;
+  address.set(Buffer.from(path), 2);
+  bindSocket(fd, address, path);
+  const heard: string[] = [];
+  const buffer = new Uint8Array(4096);
+  const unwatch = watchReadable(fd, () => {
+    for (let length = receiveInto(fd, buffer); length !== null; length = receiveInto(fd, buffer)) {
+      heard.push(Buffer.from(buffer.subarray(0, length)).toString());
+    }
+  });
+  household.onClose(() => {
+    unwatch();
+    closeDescriptor(fd);
+    rmSync(path, { force: true });
+  });
+  return heard;
+}
