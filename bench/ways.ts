@@ -35,23 +35,39 @@ const routing: Way = {
   prepare: async () => {},
 };
 
-/** What a Linux machine does that shares its address and knows nothing of VPNs. */
-const masquerade: Way = {
-  name: 'masquerade',
-  translates: true,
-  prepare: async (router) => {
-    loadRuleset(
-      router,
-      `table ip nat {
+const MASQUERADE = `table ip nat {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     oifname "${WAN_INTERFACE}" masquerade
   }
 }
-`,
-    );
-  },
-};
+`;
+const FORWARD_HOOK = `table inet forward_hook {
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+  }
+}
+`;
+const RAW_HOOK = `table inet raw_hook {
+  chain prerouting {
+    type filter hook prerouting priority raw; policy accept;
+    meta l4proto esp accept
+  }
+}
+`;
+
+function translating(name: string, ruleset: string): Way {
+  return { name, translates: true, prepare: async (router) => loadRuleset(router, ruleset) };
+}
+
+/** What a Linux machine does that shares its address and knows nothing of VPNs. */
+const masquerade = translating('masquerade', MASQUERADE);
+
+// What the hooks by themselves cost that any stateful filter and any translation of ESP needs: an empty
+// chain, and one with a rule that does not match.
+const forwardHook = translating('forward-hook', MASQUERADE + FORWARD_HOOK);
+const rawHook = translating('raw-hook', MASQUERADE + RAW_HOOK);
+const bothHooks = translating('both-hooks', MASQUERADE + FORWARD_HOOK + RAW_HOOK);
 
 /** The ruleset as the daemon loads it from a default configuration, with ESP's pairs learned already. */
 const throughway: Way = {
@@ -105,7 +121,15 @@ const leastEsp: Way = {
 };
 
 /** The first is what the others are compared to. */
-export const allWays: readonly Way[] = [routing, masquerade, throughway, leastEsp];
+export const allWays: readonly Way[] = [
+  routing,
+  masquerade,
+  throughway,
+  leastEsp,
+  forwardHook,
+  rawHook,
+  bothHooks,
+];
 export const defaultWays: readonly Way[] = [routing, masquerade, throughway];
 
 /** One transaction, as text on nft's standard input. */
