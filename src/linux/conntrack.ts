@@ -24,6 +24,9 @@ import { NLM_F_DUMP } from '../core/wire/netlink.ts';
 import { LinuxError, errnoName } from './libc.ts';
 import { NETLINK_NETFILTER, NetlinkSocket, type NetlinkRequest, decodeAll } from './netlink.ts';
 
+/** A table that changes its size is dumped anew this often. */
+const FLUSH_ATTEMPTS = 5;
+
 /** All entries that the filter lets through; the kernel does the sifting where it can (Linux 5.8). */
 export function listConntrack(filter: ConntrackFilter = {}): Promise<ConntrackEntry[]> {
   return withSocket(async (socket) => {
@@ -44,20 +47,29 @@ export function listConntrack(filter: ConntrackFilter = {}): Promise<ConntrackEn
 
 /** Deletes exactly these entries and says how many there still were; one already gone is no error. */
 export function deleteConntrack(entries: readonly ConntrackEntry[]): Promise<number> {
-  const requests = entries.map((entry) => ({
-    type: CT_DELETE,
-    flags: 0,
-    payload: emitConntrackDelete(entry),
-  }));
-  return withSocket((socket) => deleteAll(socket, requests));
+  return withSocket((socket) => deleteAll(socket, entries.map(deletion)));
 }
 
-/** Deletes the entries for which `predicate` holds, and says how many. */
-export async function flushMatching(
-  predicate: (entry: ConntrackEntry) => boolean,
-  filter: ConntrackFilter = {},
-): Promise<number> {
-  return deleteConntrack((await listConntrack(filter)).filter(predicate));
+function deletion(entry: ConntrackEntry): NetlinkRequest {
+  return { type: CT_DELETE, flags: 0, payload: emitConntrackDelete(entry) };
+}
+
+/** Deletes the entries for which `predicate` holds, and says how many. Keeps nothing of the others. */
+export function flushMatching(predicate: (entry: ConntrackEntry) => boolean): Promise<number> {
+  return withSocket(async (socket) => {
+    let deleted = 0;
+    for (let attempt = 1; attempt <= FLUSH_ATTEMPTS; attempt += 1) {
+      const requests: NetlinkRequest[] = [];
+      const isComplete = await socket.stream(CT_GET, NLM_F_DUMP, emitConntrackDump({}), ({ payload }) => {
+        const entry = parseConntrack(payload);
+        if (entry && predicate(entry)) requests.push(deletion(entry));
+      });
+      deleted += await deleteAll(socket, requests);
+      // What an interrupted dump has missed is found by the next one.
+      if (isComplete) break;
+    }
+    return deleted;
+  });
 }
 
 export function listExpectations(): Promise<ConntrackExpectation[]> {

@@ -77,6 +77,8 @@ interface Job {
   outcomes: (NetlinkOutcome | null)[];
   outstanding: number;
   replies: NetlinkMessage[];
+  /** Takes the answers instead of `replies`; their bytes are gone when it returns. */
+  onReply: ((message: NetlinkMessage) => void) | null;
   interrupted: boolean;
   settle: (failure: LinuxError | null) => void;
 }
@@ -125,16 +127,29 @@ export class NetlinkSocket {
   async request(type: number, flags: number, payload: Uint8Array): Promise<NetlinkMessage[]> {
     for (let attempt = 1; ; attempt += 1) {
       const job = await this.#submit([{ type, flags, payload }]);
-      const outcome = job.outcomes[0]!;
-      if (outcome.errno !== 0) {
-        throw new LinuxError('netlink', errnoName(outcome.errno), job.attempted, outcome.text ?? '');
-      }
+      throwRefusal(job);
       if (!job.interrupted) return job.replies;
       // What was dumped changed meanwhile, so something may be missing or twice in it.
       if (attempt === DUMP_ATTEMPTS) {
         throw new LinuxError('netlink', 'EINTR', job.attempted, `${attempt} dumps were interrupted`);
       }
     }
+  }
+
+  /**
+   * As `request`, but hands each answer on as it comes and keeps none: a dump of 100,000 entries would
+   * be 30 MB. The bytes of an answer are gone when `onReply` returns. Resolves to whether the dump is
+   * consistent; if not, something may be missing or twice in it.
+   */
+  async stream(
+    type: number,
+    flags: number,
+    payload: Uint8Array,
+    onReply: (message: NetlinkMessage) => void,
+  ): Promise<boolean> {
+    const job = await this.#submit([{ type, flags, payload }], onReply);
+    throwRefusal(job);
+    return !job.interrupted;
   }
 
   /** Sends many requests that have no answer but their outcome; the outcomes are in the same order. */
@@ -159,7 +174,7 @@ export class NetlinkSocket {
     this.#waiting.length = 0;
   }
 
-  #submit(requests: readonly NetlinkRequest[]): Promise<Job> {
+  #submit(requests: readonly NetlinkRequest[], onReply: Job['onReply'] = null): Promise<Job> {
     return new Promise((resolve, reject) => {
       const firstSequence = this.#nextSequence;
       // Zero is what the kernel's own messages carry.
@@ -181,6 +196,7 @@ export class NetlinkSocket {
         outcomes: requests.map(() => null),
         outstanding: requests.length,
         replies: [],
+        onReply,
         interrupted: false,
         settle: (failure) => (failure ? reject(failure) : resolve(job)),
       };
@@ -242,8 +258,9 @@ export class NetlinkSocket {
     // Only the kernel has port 0; root's other processes could write to us too.
     if (parseHostU32(this.#sender, 4) !== 0) return true;
     try {
-      // A copy: the answers outlive the buffer.
-      for (const message of parseMessages(this.#buffer.slice(0, length))) this.#take(message);
+      // A copy where the answers outlive the buffer.
+      const bytes = this.#current?.onReply ? this.#buffer.subarray(0, length) : this.#buffer.slice(0, length);
+      for (const message of parseMessages(bytes)) this.#take(message);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#lose(new LinuxError('netlink', 'EBADMSG', `protocol ${this.#protocol}`, error.message));
@@ -267,7 +284,8 @@ export class NetlinkSocket {
     }
     if (message.flags & NLM_F_DUMP_INTR) job.interrupted = true;
     if (!isOutcome(message)) {
-      job.replies.push(message);
+      if (job.onReply) job.onReply(message);
+      else job.replies.push(message);
     } else if (!job.outcomes[index]) {
       job.outcomes[index] = parseOutcome(message);
       job.outstanding -= 1;
@@ -277,6 +295,12 @@ export class NetlinkSocket {
       }
     }
   }
+}
+
+function throwRefusal({ outcomes, attempted }: Job): void {
+  const outcome = outcomes[0]!;
+  if (outcome.errno !== 0)
+    throw new LinuxError('netlink', errnoName(outcome.errno), attempted, outcome.text ?? '');
 }
 
 /** The values in a kernel's answers, without the null ones; bytes that make no sense are a LinuxError (EBADMSG). */
