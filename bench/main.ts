@@ -78,12 +78,13 @@ async function measureAll(plan: Plan, leftOut: readonly string[]): Promise<void>
   const machine = describeMachine();
   const begun = performance.now();
   const daemon = await measureDaemon(plan.daemon);
-  const results = await measureForwarding(plan);
+  const repeated: string[] = [];
+  const results = await measureForwarding(plan, repeated);
   const report: Report = {
     machine,
     forwarding: results.length > 0 ? { settings: plan.settings, results } : null,
     daemon,
-    leftOut,
+    remarks: [...leftOut, ...repeated],
     seconds: Math.round((performance.now() - begun) / 1000),
   };
   if (plan.json) process.stderr.write(`\n${renderText(report)}`);
@@ -101,7 +102,20 @@ async function measureDaemon(names: readonly DaemonPart[]): Promise<Figures[]> {
   return measured;
 }
 
-async function measureForwarding({ scenarios, ways, settings }: Plan): Promise<Result[]> {
+/** A busy machine loses packets on the way to the router or from it: once more, and that is told. */
+async function measureTwice<T>(measure: () => Promise<T>, repeated: string[]): Promise<T> {
+  try {
+    return await measure();
+  } catch (error) {
+    if (!(error instanceof MeasurementError)) throw error;
+    const [what] = error.message.split('\n');
+    process.stderr.write(`once more: ${what}\n`);
+    repeated.push(`Measured a second time after a failure: ${what}.`);
+    return measure();
+  }
+}
+
+async function measureForwarding({ scenarios, ways, settings }: Plan, repeated: string[]): Promise<Result[]> {
   const results: Result[] = [];
   const allowed = allowedProcessors();
   const pin = (list: string): unknown => run('taskset', ['--cpu-list', '--pid', list, String(process.pid)]);
@@ -109,7 +123,7 @@ async function measureForwarding({ scenarios, ways, settings }: Plan): Promise<R
   if (scenarios.length > 0) pin(String(settings.processors.sender));
   for (const [index, scenario] of scenarios.entries()) {
     process.stderr.write(`forwarding ${index + 1}/${scenarios.length} ${scenarioName(scenario)}\n`);
-    results.push(...(await measureScenario(scenario, ways, settings)));
+    results.push(...(await measureTwice(() => measureScenario(scenario, ways, settings), repeated)));
   }
   if (scenarios.length > 0) pin(allowed);
   return results;

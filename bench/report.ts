@@ -21,17 +21,17 @@ export interface Report {
   readonly machine: Machine;
   readonly forwarding: { readonly settings: Settings; readonly results: readonly Result[] } | null;
   readonly daemon: readonly Figures[];
-  /** Whole sentences: what was not measured, and why. */
-  readonly leftOut: readonly string[];
+  /** Whole sentences: what was not measured, and why, and what had to be measured again. */
+  readonly remarks: readonly string[];
   readonly seconds: number;
 }
 
-export function renderText({ machine, forwarding, daemon, leftOut, seconds }: Report): string {
+export function renderText({ machine, forwarding, daemon, remarks, seconds }: Report): string {
   const sections = [
     [
       `Linux ${machine.kernel}, ${machine.processors} x ${machine.cpu}, ${machine.nft}, Node ${machine.node}`,
       `conntrack: at most ${machine.conntrackMax ?? '?'} entries in ${machine.conntrackBuckets ?? '?'} buckets; load before: ${machine.load.toFixed(2)}`,
-      ...leftOut,
+      ...remarks,
     ].join('\n'),
     ...(forwarding ? [renderForwarding(forwarding.settings, forwarding.results)] : []),
     ...daemon.map(renderFigures),
@@ -69,12 +69,12 @@ function renderForwarding(settings: Settings, results: readonly Result[]): strin
   ].join('\n');
 }
 
-export function renderJson({ machine, forwarding, daemon, leftOut, seconds }: Report): string {
+export function renderJson({ machine, forwarding, daemon, remarks, seconds }: Report): string {
   const { conntrackMax: conntrack_max, conntrackBuckets: conntrack_buckets, ...rest } = machine;
   const value = {
     machine: { ...rest, conntrack_max, conntrack_buckets },
     seconds,
-    left_out: leftOut,
+    remarks,
     ...(forwarding && {
       forwarding: {
         rounds: forwarding.settings.rounds,
