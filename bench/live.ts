@@ -94,7 +94,8 @@ export class Traffic {
   readonly #household: Household;
   readonly #raw = new Map<string, RawSocket>();
   readonly #udp = new Map<string, UdpSocket>();
-  #running = false;
+  /** Of the latest `start`, null after `stop`: an older one's next turn must not go on. */
+  #running: symbol | null = null;
 
   constructor(household: Household) {
     this.#household = household;
@@ -131,9 +132,10 @@ export class Traffic {
     const gap = 1000 / packetsPerSecond;
     let due = performance.now();
     let turn = 0;
-    this.#running = true;
+    const running = Symbol('running');
+    this.#running = running;
     const pump = (): void => {
-      if (!this.#running) return;
+      if (this.#running !== running) return;
       const now = performance.now();
       if (now - due > HELD_UP_MS) due = now;
       for (; due <= now; due += gap) {
@@ -146,7 +148,7 @@ export class Traffic {
   }
 
   stop(): void {
-    this.#running = false;
+    this.#running = null;
   }
 
   /** Resolves when a packet sent from now on has passed on every stream. */
