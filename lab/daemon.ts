@@ -67,8 +67,9 @@ export class Daemon {
   /** Starts the process without waiting for it; `wrapper` is a command that runs it. */
   launch(environment: NodeJS.ProcessEnv = {}, wrapper: readonly string[] = []): void {
     const run = ['run', '--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket];
-    const [program, ...args] = [...wrapper, PROGRAM, ...run];
-    const child = this.#namespace.start(program!, args, {
+    // It ends with the lab, also when the lab is killed.
+    const args = ['--pdeathsig', 'KILL', ...wrapper, PROGRAM, ...run];
+    const child = this.#namespace.start('setpriv', args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...environment },
     });

@@ -53,7 +53,9 @@ function bringPackages() {
   const npm = process.env.npm_execpath;
   // `npm ci` refuses a lockfile from which a registry's missing packages for other platforms are absent.
   const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const done = npm ? run(process.execPath, [npm, ...args]) : run('npm', args);
+  // To stderr: what the script prints is perhaps for a program.
+  const output = { stdio: ['inherit', 2, 2] };
+  const done = npm ? run(process.execPath, [npm, ...args], output) : run('npm', args, output);
   if (!done)
     stop('The npm packages could not be installed; npm said why above. Once that is mended, start again.');
   if (!existsSync(node)) {
