@@ -22,8 +22,6 @@ const PATIENCE_MS = 600;
 export interface DemoSession {
   readonly device: Host;
   readonly protocol: Protocol;
-  /** How the two ends speak, for the table. */
-  readonly wire: string;
   /** Resolves when the session stands; rejects with a sentence that says why not. */
   connect(): Promise<void>;
   /** One packet each way; only after `connect`. */
@@ -74,7 +72,6 @@ export function demoSessions(household: Household): DemoSession[] {
 
 class PptpDemo implements DemoSession {
   readonly protocol = 'pptp';
-  readonly wire = 'TCP 1723, GRE, the same Call ID';
   readonly device: Host;
   readonly #client: PptpClient;
   readonly #refusals: Refusals;
@@ -121,7 +118,6 @@ const CALL_ID = 7;
 
 class L2tpDemo implements DemoSession {
   readonly protocol = 'l2tp';
-  readonly wire = 'UDP 1701 at both ends';
   readonly device: Host;
   readonly #client: L2tpClient;
   readonly #server: L2tpServer;
@@ -165,7 +161,6 @@ class L2tpDemo implements DemoSession {
 
 class IpsecDemo implements DemoSession {
   readonly protocol = 'ipsec';
-  readonly wire = 'IKE from UDP 500, then raw ESP';
   readonly device: Host;
   readonly #household: Household;
   readonly #ike: IkePeer;

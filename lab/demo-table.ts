@@ -4,7 +4,6 @@ import type { Passthrough, Protocol } from '../src/core/config/schema.ts';
 export interface DemoRow {
   readonly device: string;
   readonly protocol: Protocol;
-  readonly wire: string;
   /** `up`, or a sentence that says why not. */
   readonly state: string;
   readonly sent: number;

@@ -41,11 +41,10 @@ class Runner {
   }
 
   get row(): DemoRow {
-    const { device, protocol, wire } = this.session;
+    const { device, protocol } = this.session;
     return {
       device: device.name,
       protocol,
-      wire,
       state: this.state,
       sent: this.sent,
       ...this.session.arrived(),
