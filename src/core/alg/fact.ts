@@ -1,0 +1,176 @@
+// What is observed, as the machines hear it: past tense, wire formats already read, the LAN device
+// already known where the packet or conntrack shows it. Facts are made by observer.ts out of passive
+// copies, conntrack events and the counters of map elements; nothing of a payload is in them.
+import type { Ipv4Address, Ipv6Address, Port } from '../address.ts';
+import type { EspPacket, Spi } from '../wire/esp.ts';
+import type { IsakmpMessage } from '../wire/isakmp.ts';
+import type { L2tpControl, L2tpV3Control } from '../wire/l2tp.ts';
+import type { PptpMessage } from '../wire/pptp.ts';
+
+export type Address = Ipv4Address | Ipv6Address;
+
+/** Which side a packet came from. */
+export type Side = 'lan' | 'wan';
+
+/** One IKE message. `client` is null when only the machine can know it, by the SPIs of the header. */
+export interface IkeSeen {
+  readonly kind: 'ike';
+  readonly from: Side;
+  readonly client: Address | null;
+  readonly server: Address;
+  /** The server's port: 500, or 4500 behind the non-ESP marker. */
+  readonly port: 500 | 4500;
+  readonly message: IsakmpMessage;
+}
+
+/** A device sent ESP on an SPI that was not known. */
+export interface EspSent {
+  readonly kind: 'esp-sent';
+  readonly client: Ipv4Address;
+  readonly server: Ipv4Address;
+  readonly packet: EspPacket;
+}
+
+/**
+ * ESP of a server on an SPI that belongs to nobody. With `held`, the packet waits under that number
+ * until an effect delivers or drops it.
+ */
+export interface EspArrived {
+  readonly kind: 'esp-arrived';
+  readonly server: Ipv4Address;
+  readonly packet: EspPacket;
+  readonly held: number | null;
+}
+
+/** The kernel paired by its own rules: an element stands in `esp_in` that no effect put there. */
+export interface EspLearned {
+  readonly kind: 'esp-learned';
+  readonly server: Ipv4Address;
+  readonly spi: Spi;
+  readonly client: Ipv4Address;
+}
+
+/** How much passed on one SA since its element was made; from the elements' counters, now and then. */
+export interface EspCounted {
+  readonly kind: 'esp-counted';
+  readonly direction: 'out' | 'in';
+  readonly client: Ipv4Address;
+  readonly server: Ipv4Address;
+  readonly spi: Spi;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** An element of `esp_in` or `esp_out` expired or was deleted by somebody else. */
+export interface EspForgotten {
+  readonly kind: 'esp-forgotten';
+  readonly direction: 'out' | 'in';
+  readonly client: Ipv4Address;
+  readonly server: Ipv4Address;
+  readonly spi: Spi;
+}
+
+/** One connection of conntrack, as the LAN device sees it. */
+export interface Flow {
+  /** Conntrack's own id; unique while the entry lives. */
+  readonly id: number;
+  readonly protocol: number;
+  readonly client: Address;
+  readonly server: Address;
+  /** Null for protocols without; in PPTP's GRE the Call IDs. */
+  readonly clientPort: number | null;
+  readonly serverPort: number | null;
+  /** The port on the WAN address that stands for the client's, or null. */
+  readonly wanPort: number | null;
+  readonly answered: boolean;
+  readonly assured: boolean;
+  readonly tcpState: number | null;
+  readonly timeoutSeconds: number | null;
+  /** Milliseconds since 1970, or null. */
+  readonly startedUnixMs: number | null;
+  readonly out: { readonly packets: number; readonly bytes: number } | null;
+  readonly in: { readonly packets: number; readonly bytes: number } | null;
+}
+
+export interface FlowSeen {
+  readonly kind: 'flow';
+  readonly change: 'new' | 'update' | 'end';
+  readonly flow: Flow;
+}
+
+/** One whole message of a PPTP control connection, put together from the stream. */
+export interface PptpSeen {
+  readonly kind: 'pptp';
+  readonly from: Side;
+  readonly client: Address;
+  readonly server: Address;
+  readonly clientPort: Port;
+  readonly message: PptpMessage;
+}
+
+export interface L2tpSeen {
+  readonly kind: 'l2tp';
+  readonly from: Side;
+  readonly client: Address;
+  readonly server: Address;
+  readonly clientPort: Port | null;
+  readonly serverPort: Port | null;
+  readonly message: L2tpControl | L2tpV3Control;
+}
+
+/** What the first packets of a flow showed; `guessed` when another protocol could look like it. */
+export interface Recognised {
+  readonly kind: 'recognised';
+  readonly protocol: 'openvpn' | 'wireguard' | 'sstp' | 'softether' | 'anyconnect' | 'stun';
+  readonly guessed: boolean;
+  readonly transport: 'udp' | 'tcp';
+  readonly client: Address;
+  readonly server: Address;
+  readonly clientPort: Port;
+  readonly serverPort: Port;
+  /** The name in a TLS ClientHello, or null. */
+  readonly serverName: string | null;
+}
+
+/** Copies that the kernel or the reader had to leave out. */
+export interface Missed {
+  readonly kind: 'missed';
+  readonly copies: number;
+}
+
+export type Fact =
+  | IkeSeen
+  | EspSent
+  | EspArrived
+  | EspLearned
+  | EspCounted
+  | EspForgotten
+  | FlowSeen
+  | PptpSeen
+  | L2tpSeen
+  | Recognised
+  | Missed;
+
+/** How sure a pairing is; see DESIGN: only one could be meant, evidence points to one, or a guess. */
+export type Confidence = 'certain' | 'probable' | 'ambiguous';
+
+/** What the ESP pairing machine wants done. */
+export type PairingEffect =
+  /** Put (server, SPI) -> client into `esp_in`, in place of what may stand there. */
+  | {
+      readonly kind: 'pair';
+      readonly server: Ipv4Address;
+      readonly spi: Spi;
+      readonly client: Ipv4Address;
+      readonly confidence: Confidence;
+      /** Why, in one sentence for the session's history. */
+      readonly evidence: string;
+      /** The device that had it before, when this mends a wrong pair. */
+      readonly instead: Ipv4Address | null;
+    }
+  | { readonly kind: 'unpair'; readonly server: Ipv4Address; readonly spi: Spi; readonly reason: string }
+  /** Send a held packet to `client`. */
+  | { readonly kind: 'deliver'; readonly held: number; readonly client: Ipv4Address }
+  | { readonly kind: 'drop-held'; readonly held: number }
+  /** The next device's phase-2 exchange with this server may begin. */
+  | { readonly kind: 'open-gate'; readonly server: Ipv4Address };
