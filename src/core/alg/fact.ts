@@ -132,6 +132,14 @@ export interface Recognised {
   readonly serverName: string | null;
 }
 
+/** A device tried a protocol that is switched off; a few copies a second tell enough. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly protocol: 'ipsec' | 'pptp' | 'l2tp';
+  readonly client: Address;
+  readonly server: Address;
+}
+
 /** Copies that the kernel or the reader had to leave out. */
 export interface Missed {
   readonly kind: 'missed';
@@ -149,6 +157,7 @@ export type Fact =
   | PptpSeen
   | L2tpSeen
   | Recognised
+  | Refused
   | Missed;
 
 /** How sure a pairing is; see DESIGN: only one could be meant, evidence points to one, or a guess. */
