@@ -21,14 +21,18 @@ export interface IkeSeen {
   /** The server's port: 500, or 4500 behind the non-ESP marker. */
   readonly port: 500 | 4500;
   readonly message: IsakmpMessage;
+  /** Not null: it is another device's turn, and the message waits under this number. */
+  readonly held: number | null;
 }
 
-/** A device sent ESP on an SPI that was not known. */
+/** A device sent ESP on an SPI that is not in `esp_out`: each of its packets, until an effect puts it there. */
 export interface EspSent {
   readonly kind: 'esp-sent';
   readonly client: Ipv4Address;
   readonly server: Ipv4Address;
   readonly packet: EspPacket;
+  /** Not null: it is another device's turn, and the packet waits under this number. */
+  readonly held: number | null;
 }
 
 /**
@@ -40,6 +44,22 @@ export interface EspArrived {
   readonly server: Ipv4Address;
   readonly packet: EspPacket;
   readonly held: number | null;
+}
+
+/** ESP of a server passed to `client` by `esp_trial`: a pair that is not proved yet. */
+export interface EspPassed {
+  readonly kind: 'esp-passed';
+  readonly client: Ipv4Address;
+  readonly server: Ipv4Address;
+  readonly packet: EspPacket;
+}
+
+/** Sequence 1 on an inbound SPI that is `client`'s already: made anew, or another device chose the same. */
+export interface EspBegunAgain {
+  readonly kind: 'esp-begun-again';
+  readonly client: Ipv4Address;
+  readonly server: Ipv4Address;
+  readonly spi: Spi;
 }
 
 /** The kernel paired by its own rules: an element stands in `esp_in` that no effect put there. */
@@ -150,6 +170,8 @@ export type Fact =
   | IkeSeen
   | EspSent
   | EspArrived
+  | EspPassed
+  | EspBegunAgain
   | EspLearned
   | EspCounted
   | EspForgotten
@@ -163,9 +185,9 @@ export type Fact =
 /** How sure a pairing is; see DESIGN: only one could be meant, evidence points to one, or a guess. */
 export type Confidence = 'certain' | 'probable' | 'ambiguous';
 
-/** What the ESP pairing machine wants done. */
+/** What the ESP pairing machine wants done; the kernel's side of it is told in ARCHITECTURE.md (one device at a time). */
 export type PairingEffect =
-  /** Put (server, SPI) -> client into `esp_in`, in place of what may stand there. */
+  /** Put (server, SPI) -> client into `esp_in`, or into `esp_trial`, in place of what stands in either. */
   | {
       readonly kind: 'pair';
       readonly server: Ipv4Address;
@@ -176,10 +198,36 @@ export type PairingEffect =
       readonly evidence: string;
       /** The device that had it before, when this mends a wrong pair. */
       readonly instead: Ipv4Address | null;
+      /** Not proved yet: goes to `esp_trial`, whose packets are copied to us. */
+      readonly trial: boolean;
     }
+  /** Take (server, SPI) out of `esp_in` and `esp_trial`. */
   | { readonly kind: 'unpair'; readonly server: Ipv4Address; readonly spi: Spi; readonly reason: string }
-  /** Send a held packet to `client`. */
+  /** Send a held inbound packet of ESP to `client`; it may be sent again later, so keep it until dropped. */
   | { readonly kind: 'deliver'; readonly held: number; readonly client: Ipv4Address }
+  /** Send a held IKE message or a held outbound packet of ESP on its way, and forget it. */
+  | { readonly kind: 'release'; readonly held: number }
   | { readonly kind: 'drop-held'; readonly held: number }
-  /** The next device's phase-2 exchange with this server may begin. */
-  | { readonly kind: 'open-gate'; readonly server: Ipv4Address };
+  /** From now on it is `client`'s turn at this server, for two seconds; null: nobody's. */
+  | { readonly kind: 'turn'; readonly server: Ipv4Address; readonly client: Ipv4Address | null }
+  /**
+   * Outbound: `known` goes to `esp_out` (fast, no copies), `watched` to `esp_watched` instead (passes, each
+   * packet copied, needs no turn), `forgotten` out of both.
+   */
+  | {
+      readonly kind: 'outbound';
+      readonly client: Ipv4Address;
+      readonly server: Ipv4Address;
+      readonly spi: Spi;
+      readonly as: 'known' | 'watched' | 'forgotten';
+    }
+  /** Packets of this server on SPIs that no device can have asked for, since the last such note. */
+  | { readonly kind: 'flood'; readonly server: Ipv4Address; readonly packets: number }
+  /** Two devices have chosen the same SPI, which no NAT can tell apart: `client` has it, `other` gets nothing. */
+  | {
+      readonly kind: 'collision';
+      readonly server: Ipv4Address;
+      readonly spi: Spi;
+      readonly client: Ipv4Address;
+      readonly other: Ipv4Address | null;
+    };
