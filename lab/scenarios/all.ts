@@ -10,6 +10,7 @@ import { ikeScenarios } from './ike.ts';
 import { ipv6Scenarios } from './ipv6.ts';
 import { l2tpScenarios } from './l2tp.ts';
 import { natScenarios } from './nat.ts';
+import { probeScenarios } from './probe.ts';
 import { troubleScenarios } from './trouble.ts';
 import { otherScenarios } from './others.ts';
 import { ownTunnelScenarios } from './own-tunnels.ts';
@@ -33,5 +34,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ipv6Scenarios,
   ...ownTunnelScenarios,
   ...gatewayScenarios,
+  ...probeScenarios,
   ...troubleScenarios,
 ];

@@ -40,6 +40,47 @@ export function callDaemon(socket: string, method: string, path: string, body?: 
   });
 }
 
+/**
+ * Resolves when the answer, a line of JSON for each value, has ended; `onValue` gets each as it comes.
+ * Throws ClientError.
+ */
+export function followDaemon(
+  socket: string,
+  method: string,
+  path: string,
+  body: unknown,
+  onValue: (value: unknown) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const text = JSON.stringify(body);
+    const headers = {
+      accept: 'application/x-ndjson',
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+    };
+    const call = request({ socketPath: socket, method, path, headers, timeout: PATIENCE_MS }, (response) => {
+      const failed = (response.statusCode ?? 500) >= 400;
+      let rest = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        const lines = `${rest}${chunk}`.split('\n');
+        rest = failed ? lines.join('\n') : lines.pop()!;
+        try {
+          if (!failed) for (const line of lines) onValue(readAnswer(line));
+        } catch (error) {
+          call.destroy();
+          reject(error);
+        }
+      });
+      response.on('error', (error) => reject(explainError(error, socket)));
+      response.on('end', () => (failed ? reject(new ClientError(explainAnswer(rest), 1)) : resolve()));
+    });
+    call.on('timeout', () => call.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} seconds`)));
+    call.on('error', (error: NodeJS.ErrnoException) => reject(explainError(error, socket)));
+    call.end(text);
+  });
+}
+
 function explainError(error: NodeJS.ErrnoException, socket: string): ClientError {
   if (error.code === 'EACCES' || error.code === 'EPERM') {
     return new ClientError(

@@ -3,6 +3,7 @@ import { checkConfigCommand } from './check-config.ts';
 import type { Command } from './command.ts';
 import { downCommand } from './down.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
+import { probeCommand } from './probe.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { disableCommand, enableCommand } from './switch.ts';
@@ -13,6 +14,7 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   enableCommand,
   disableCommand,
+  probeCommand,
   checkConfigCommand,
   printRulesetCommand,
   downCommand,

@@ -16,6 +16,8 @@ export type FailureCode =
   | 'kernel-refused'
   | 'socket-unusable'
   | 'bad-request'
+  | 'busy'
+  | 'host-unknown'
   | 'not-found'
   | 'internal';
 

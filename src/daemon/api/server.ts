@@ -10,11 +10,15 @@ import { passthroughSchema } from '../../core/config/schema.ts';
 import { LinuxError } from '../../linux/libc.ts';
 import { Failure, reasonOf, type FailureCode } from '../failure.ts';
 import type { Gateway } from '../gateway.ts';
+import { createProber } from '../probe.ts';
 import type { Log } from '../log.ts';
+import { addProbeRoutes } from './probe-routes.ts';
 import type { PassthroughChange } from './types.ts';
 
 const STATUS_OF: Partial<Record<FailureCode, number>> = {
   'bad-request': 400,
+  busy: 409,
+  'host-unknown': 422,
   'config-invalid': 409,
   'config-unreadable': 409,
   'config-unwritable': 507,
@@ -66,6 +70,10 @@ export function createApi({ gateway, log, ready, onDown }: ApiOptions): FastifyI
     const ended = await gateway.setPassthrough(change);
     return { ...gateway.passthrough, ended };
   });
+  addProbeRoutes(
+    api,
+    createProber(() => gateway.passthrough),
+  );
   api.get('/api/v1/ruleset', (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send(gateway.renderRuleset()),
   );

@@ -1,0 +1,105 @@
+// PPTP: opens a control connection and one call, so that GRE can be tried, and takes both back.
+// RFC 2637 2.1 to 2.4, 2.7, 2.8 and 2.12.
+import { createPptpStream } from '../wire/pptp-stream.ts';
+import { emitPptp, PPTP_OK, type PptpMessage } from '../wire/pptp.ts';
+import { ended, type Attempt, type Probe, type RandomBytes, type Reaction } from './attempt.ts';
+
+/** RFC 2637 2.2. */
+const START_RESULTS: Readonly<Record<number, string>> = {
+  2: 'general error',
+  3: 'the command channel exists already',
+  4: 'the requester is not authorized',
+  5: 'the protocol version is not supported',
+};
+
+/** RFC 2637 2.8. */
+const CALL_RESULTS: Readonly<Record<number, string>> = {
+  2: 'general error',
+  3: 'no carrier',
+  4: 'busy',
+  5: 'no dial tone',
+  6: 'time-out',
+  7: 'not accepted',
+};
+
+const STOP = emitPptp({ kind: 'stop-request', reason: 1 });
+
+export const pptpProbe: Probe = {
+  id: 'pptp',
+  name: 'PPTP',
+  transport: 'tcp',
+  port: 1723,
+  passthrough: 'pptp',
+  begin: (random) => new PptpAttempt(random),
+};
+
+class PptpAttempt implements Attempt {
+  readonly opening = emitPptp({
+    kind: 'start-request',
+    protocolVersion: 0x0100,
+    framingCapabilities: 3,
+    bearerCapabilities: 3,
+    maximumChannels: 0,
+    firmwareRevision: 0,
+    hostName: '',
+    vendorName: '',
+  });
+  readonly #stream = createPptpStream();
+  readonly #callId: number;
+
+  constructor(random: RandomBytes) {
+    const [high = 0, low = 1] = random(2);
+    this.#callId = (high << 8) | low;
+  }
+
+  hear(bytes: Uint8Array): Reaction {
+    for (const message of this.#stream.push(bytes)) {
+      const reaction = this.#hearMessage(message);
+      if (reaction !== null) return reaction;
+    }
+    const { lost } = this.#stream;
+    return lost === null ? null : ended('other', `Something answered, but it is no PPTP (${lost.message}).`);
+  }
+
+  #hearMessage(message: PptpMessage): Reaction {
+    if (message.kind === 'start-reply') {
+      if (message.resultCode !== PPTP_OK) {
+        const why = START_RESULTS[message.resultCode] ?? `result code ${message.resultCode}`;
+        return ended('refused', `The server refused a control connection: ${why}.`);
+      }
+      return { say: emitPptp(this.#call()) };
+    }
+    if (message.kind === 'outgoing-call-reply') {
+      if (message.resultCode !== PPTP_OK) {
+        const why = CALL_RESULTS[message.resultCode] ?? `result code ${message.resultCode}`;
+        return ended('refused', `The server opened a control connection and refused a call: ${why}.`, STOP);
+      }
+      return {
+        finding: { verdict: 'answered', detail: 'The server accepted a control connection and a call.' },
+        farewell: STOP,
+        gre: { ownCallId: this.#callId, sendCallId: message.callId },
+      };
+    }
+    if (message.kind === 'stop-request') {
+      return ended('refused', `The server ended the control connection (reason ${message.reason}).`);
+    }
+    return null;
+  }
+
+  #call(): PptpMessage {
+    return {
+      kind: 'outgoing-call-request',
+      callId: this.#callId,
+      callSerialNumber: 1,
+      minimumBps: 300,
+      maximumBps: 100_000_000,
+      bearerType: 3,
+      framingType: 3,
+      receiveWindowSize: 64,
+      processingDelay: 0,
+      phoneNumberLength: 0,
+      phoneNumber: '',
+      subaddress: '',
+    };
+  }
+}

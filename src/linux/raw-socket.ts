@@ -1,0 +1,76 @@
+// A raw socket of one IP protocol, connected to one IPv4 address: sends payloads, hears whole packets of
+// that address, and hears what ICMP says about what was sent (raw(7)). Needs CAP_NET_RAW.
+import { ipv4Bytes, type Ipv4Address } from '../core/address.ts';
+import {
+  AF_INET,
+  closeDescriptor,
+  connectSocket,
+  LinuxError,
+  openSocket,
+  receiveInto,
+  sendTo,
+  SOCK_RAW,
+  watchReadable,
+} from './libc.ts';
+
+const LARGEST_PACKET = 65_536;
+
+export interface RawListener {
+  /** A whole IPv4 packet that came from the address. */
+  onPacket(packet: Uint8Array): void;
+  /** The errno that an ICMP error became, such as `ENOPROTOOPT` or `EHOSTUNREACH`. */
+  onRefused(errno: string): void;
+}
+
+export interface RawSocket {
+  /** The kernel writes the IP header. Throws LinuxError. */
+  send(payload: Uint8Array): void;
+  close(): void;
+}
+
+/** Throws LinuxError, `EPERM` without the right to do so. */
+export function openRawSocket(protocol: number, address: Ipv4Address, listener: RawListener): RawSocket {
+  const attempted = `raw protocol ${protocol} to ${address}`;
+  const fd = openSocket(AF_INET, SOCK_RAW, protocol);
+  try {
+    connectSocket(fd, sockaddrIn(address), attempted);
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
+  const buffer = new Uint8Array(LARGEST_PACKET);
+  let closed = false;
+  const unwatch = watchReadable(fd, () => {
+    // The listener may close the socket at any packet.
+    for (;;) {
+      if (closed) return;
+      try {
+        const length = receiveInto(fd, buffer);
+        if (length === null) return;
+        listener.onPacket(buffer.slice(0, length));
+      } catch (error) {
+        if (!(error instanceof LinuxError)) throw error;
+        listener.onRefused(error.errno);
+      }
+    }
+  });
+  return {
+    send: (payload) => {
+      sendTo(fd, payload, null, attempted);
+    },
+    close: () => {
+      if (closed) return;
+      closed = true;
+      unwatch();
+      closeDescriptor(fd);
+    },
+  };
+}
+
+/** sockaddr_in with port 0. */
+function sockaddrIn(address: Ipv4Address): Uint8Array {
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setUint16(0, AF_INET, true);
+  bytes.set(ipv4Bytes(address), 4);
+  return bytes;
+}
