@@ -1,6 +1,7 @@
 // The one table of commands: the help, the parsing and the manual come from it.
 import { checkConfigCommand } from './check-config.ts';
 import type { Command } from './command.ts';
+import { completionCommand } from './completion.ts';
 import { downCommand } from './down.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
 import { probeCommand } from './probe.ts';
@@ -18,5 +19,6 @@ export const COMMANDS: readonly Command[] = [
   checkConfigCommand,
   printRulesetCommand,
   downCommand,
+  completionCommand(() => COMMANDS),
   versionCommand,
 ];

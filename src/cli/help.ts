@@ -1,18 +1,28 @@
 // The help of all commands and of each, from what the commands say of themselves.
 import type { Command } from './command.ts';
 
+export const SUMMARY = 'VPN passthrough gateway: lets the VPN connections of the devices behind it pass.';
+
+export const EXIT_STATUSES: readonly (readonly [number, string])[] = [
+  [0, 'done'],
+  [1, 'failed'],
+  [2, 'wrong usage'],
+  [3, 'no daemon'],
+  [4, 'no permission'],
+];
+
 export function helpOfAll(commands: readonly Command[]): string {
   const title = (command: Command): string => [command.name, ...command.args].join(' ');
   const width = Math.max(...commands.map((command) => title(command).length));
   return [
     'Usage: throughway COMMAND [OPTION...]',
     '',
-    'VPN passthrough gateway: lets the VPN connections of the devices behind it pass.',
+    SUMMARY,
     '',
     ...commands.map((command) => `  ${title(command).padEnd(width)}  ${command.summary}`),
     '',
     '"throughway COMMAND --help" shows the options of a command.',
-    'Exit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon, 4 no permission.',
+    `Exit status: ${EXIT_STATUSES.map(([status, meaning]) => `${status} ${meaning}`).join(', ')}.`,
   ].join('\n');
 }
 
