@@ -1,22 +1,14 @@
 // The shapes of `GET /api/v1/sessions`, `/sessions/{id}`, `/devices` and `/events`, which the command
 // line, the page and the doctor show. All times are RFC 3339.
 
-export const SESSION_STATES = ['negotiating', 'up', 'idle', 'blocked', 'failing', 'ended'] as const;
-export type SessionState = (typeof SESSION_STATES)[number];
+import {
+  SESSION_PROTOCOLS,
+  SESSION_STATES,
+  type SessionProtocol,
+  type SessionState,
+} from '../../core/alg/session-record.ts';
 
-export const SESSION_PROTOCOLS = [
-  'ipsec',
-  'ipsec-nat-t',
-  'pptp',
-  'l2tp',
-  'l2tpv3',
-  'openvpn',
-  'wireguard',
-  'sstp',
-  'softether',
-  'anyconnect',
-] as const;
-export type SessionProtocol = (typeof SESSION_PROTOCOLS)[number];
+export { SESSION_PROTOCOLS, SESSION_STATES, type SessionProtocol, type SessionState };
 
 export interface Traffic {
   readonly packets: number;
