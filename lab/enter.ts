@@ -13,24 +13,32 @@ export function namespacesForbidden(): string | null {
   return `This system does not let an ordinary user make namespaces (unshare said "${said}"). Run it as root, or allow them: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 (where these exist).`;
 }
 
-/** Returns at once when inside; else runs `script` with the same arguments inside, and ends as it ends. */
-export function insideOwnNamespaces(script: string): void {
+/**
+ * Returns at once when inside; else runs `script` with the same arguments inside, and ends as it ends.
+ * `options` are more of unshare's, such as `--pid --mount-proc`.
+ */
+export function insideOwnNamespaces(script: string, options: readonly string[] = []): void {
   if (process.env[INSIDE] === '1') return;
   const forbidden = namespacesForbidden();
   if (forbidden !== null) {
     process.stderr.write(`${forbidden}\n`);
     process.exit(77);
   }
-  const [program, ...args] = unshareCommand([process.execPath, script, ...process.argv.slice(2)]);
-  const result = spawnSync(program!, args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
+  const command = unshareCommand([process.execPath, script, ...process.argv.slice(2)], options);
+  // All of it ends when this process is killed.
+  const result = spawnSync('setpriv', ['--pdeathsig', 'KILL', ...command], {
+    stdio: 'inherit',
+    env: { ...process.env, [INSIDE]: '1' },
+  });
   process.exit(result.status ?? 1);
 }
 
 /** The command that runs `command` inside namespaces of its own, with a /run of its own. */
-export function unshareCommand(command: readonly string[]): string[] {
+export function unshareCommand(command: readonly string[], options: readonly string[] = []): string[] {
   return [
     'unshare',
     ...unshareOptions(),
+    ...options,
     'sh',
     '-c',
     'mount -t tmpfs tmpfs /run && exec "$@"',

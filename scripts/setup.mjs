@@ -21,6 +21,9 @@ const PROGRAMS = [
   { program: 'mount', debian: 'mount' },
 ];
 
+/** What one script needs beyond that. */
+const MORE_PROGRAMS = { 'interop/main.ts': [{ program: 'mmdebstrap', debian: 'mmdebstrap' }] };
+
 function isOnPath(program) {
   const folders = `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
   return folders.some((folder) => {
@@ -66,8 +69,10 @@ function bringPackages() {
   writeFileSync(stamp, lock);
 }
 
-function bringPrograms() {
-  const missing = PROGRAMS.filter(({ program }) => !isOnPath(program)).map(({ debian }) => debian);
+function bringPrograms(more) {
+  const missing = [...PROGRAMS, ...more]
+    .filter(({ program }) => !isOnPath(program))
+    .map(({ debian }) => debian);
   if (missing.length === 0) return;
   const command = ['apt-get', 'install', '--yes', '--no-install-recommends', ...missing];
   const isRoot = process.getuid?.() === 0;
@@ -91,9 +96,9 @@ function bringPrograms() {
   }
 }
 
-bringPackages();
-bringPrograms();
 const [script, ...args] = process.argv.slice(2);
+bringPackages();
+bringPrograms(MORE_PROGRAMS[script] ?? []);
 const result = spawnSync(node, [join(root, script), ...args], {
   stdio: 'inherit',
   env: {

@@ -49,6 +49,8 @@ export interface HouseholdOptions {
   readonly config?: string;
   /** Whether there is IPv6 beside IPv4; false unless said otherwise. */
   readonly ipv6?: boolean;
+  /** Whether this process sees every frame, for ledger and captures; true unless said otherwise. */
+  readonly taps?: boolean;
   /** Whether the daemon is started; true unless said otherwise. */
   readonly running?: boolean;
 }
@@ -77,9 +79,11 @@ export class Household {
   readonly #taps: FrameTap[] = [];
   readonly #closing: (() => void)[] = [];
   readonly #hasIpv6: boolean;
+  readonly #isTapped: boolean;
 
   private constructor(options: HouseholdOptions) {
     this.#hasIpv6 = options.ipv6 ?? false;
+    this.#isTapped = options.taps ?? true;
     this.gateway = this.#namespace('gateway');
     this.isp = this.#namespace('isp');
     const lan = this.#namespace('lan');
@@ -218,6 +222,7 @@ export class Household {
     interfaceName: string,
     onFrame: (frame: Uint8Array, arriving: boolean) => void,
   ): void {
+    if (!this.#isTapped) return;
     const index = Number(namespace.run('cat', [`/sys/class/net/${interfaceName}/ifindex`]));
     this.#taps.push(new FrameTap(namespace, index, onFrame));
   }

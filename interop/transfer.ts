@@ -1,0 +1,91 @@
+// User data through a tunnel: pings, and TCP transfers whose contents are compared at the far end.
+import { createHash, randomBytes } from 'node:crypto';
+import { claim, claimEqual, Disproved, until } from '../lab/wait.ts';
+import type { Machine } from './machine.ts';
+
+const DOWN_PORT = 7001;
+const UP_PORT = 7002;
+const TRANSFER_MS = 120_000;
+
+export interface Rates {
+  /** Megabits a second, device to server and back. */
+  readonly up: number;
+  readonly down: number;
+}
+
+/** Pings at a tenth of a second; resolves to how many of them were answered. */
+export async function ping(from: Machine, to: string, count: number, gapSeconds = 0.1): Promise<number> {
+  const { output } = await from.attempt(
+    `ping -n -q -c ${count} -i ${gapSeconds} -W 1 ${to}`,
+    (count * gapSeconds + 10) * 1000,
+  );
+  const received = /(\d+) received/.exec(output)?.[1];
+  if (received === undefined) throw new Disproved(`ping ${to} on ${from.name} said: ${output.trim()}`);
+  return Number(received);
+}
+
+/** Resolves when a ping is answered. */
+export async function untilAnswered(from: Machine, to: string, patienceMs: number): Promise<void> {
+  await until(
+    `an answer to ${from.name}'s ping of ${to}`,
+    async () => (await ping(from, to, 1)) === 1,
+    patienceMs,
+  );
+}
+
+/** What both ends of a row's transfers need; the same bytes never go both ways or to two devices. */
+export class Transfers {
+  readonly #server: Machine;
+  readonly #bytes: number;
+  readonly #down: Buffer;
+
+  private constructor(server: Machine, megabytes: number) {
+    this.#server = server;
+    this.#bytes = megabytes * 1_000_000;
+    this.#down = randomBytes(this.#bytes);
+  }
+
+  static async serve(server: Machine, megabytes: number): Promise<Transfers> {
+    const transfers = new Transfers(server, megabytes);
+    server.put('/srv/down', transfers.#down);
+    server.put('/srv/up', '');
+    await server.start(
+      'transfer-down',
+      `socat TCP-LISTEN:${DOWN_PORT},fork,reuseaddr SYSTEM:"cat /srv/down"`,
+    );
+    await server.start(
+      'transfer-up',
+      `socat -u TCP-LISTEN:${UP_PORT},fork,reuseaddr SYSTEM:"sha256sum >> /srv/up"`,
+    );
+    return transfers;
+  }
+
+  /** Sends and fetches; throws Disproved when a byte is missing or another. */
+  async play(device: Machine, serverInside: string): Promise<Rates> {
+    const payload = randomBytes(this.#bytes);
+    device.put('/srv/payload', payload);
+    const up = await this.#timed(device, `socat -u /srv/payload TCP:${serverInside}:${UP_PORT}`);
+    const wanted = sha256(payload);
+    await until(
+      `what ${device.name} sent to arrive whole`,
+      () => this.#server.read('/srv/up').includes(wanted),
+      30_000,
+      () => this.#server.read('/srv/up'),
+    );
+    const down = await this.#timed(device, `socat -u TCP:${serverInside}:${DOWN_PORT} - | sha256sum`);
+    claimEqual(down.output.slice(0, 64), sha256(this.#down), `what ${device.name} fetched`);
+    return { up: up.megabits, down: down.megabits };
+  }
+
+  async #timed(device: Machine, command: string): Promise<{ output: string; megabits: number }> {
+    const script = `began=$(date +%s%N); ${command} || exit 1; echo; echo $((($(date +%s%N) - began) / 1000))`;
+    const output = await device.run(script, TRANSFER_MS);
+    const microseconds = Number(output.trim().split('\n').at(-1));
+    claim(microseconds > 0, `the transfer of ${device.name} took a time: "${output}"`);
+    return { output, megabits: (this.#bytes * 8) / microseconds };
+  }
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
