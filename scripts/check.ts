@@ -7,6 +7,7 @@ const STEPS: readonly Step[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--max-warnings=0'] },
   { name: 'types', command: ['tsc', '--project', '.'] },
   { name: 'types of the core, without Node', command: ['tsc', '--project', 'src/core'] },
+  { name: 'types of the pages', command: ['tsc', '--project', 'src/ui'] },
   { name: 'dead code', command: ['knip', '--no-progress'] },
   {
     name: 'unit, property and golden tests',

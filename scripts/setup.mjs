@@ -96,9 +96,20 @@ function bringPrograms(more) {
   }
 }
 
+/** Those that start or test the daemon serve its pages. */
+const SHOW_PAGES = ['lab/start.ts', 'scripts/test.ts', 'scripts/screenshots.ts'];
+
+function bringPages() {
+  const done = run(node, [join(root, 'scripts', 'build-ui.ts'), '--if-stale'], {
+    stdio: ['ignore', 2, 2],
+  });
+  if (!done) stop('The pages could not be built; the reason stands above. "npm run build:ui" tries again.');
+}
+
 const [script, ...args] = process.argv.slice(2);
 bringPackages();
 bringPrograms(MORE_PROGRAMS[script] ?? []);
+if (SHOW_PAGES.includes(script)) bringPages();
 const result = spawnSync(node, [join(root, script), ...args], {
   stdio: 'inherit',
   env: {

@@ -84,3 +84,32 @@ export interface GatewayEvent {
   readonly session: string | null;
   readonly device: string | null;
 }
+
+/**
+ * `GET /api/v1/sessions` with `Accept: text/event-stream`: an event named `all` at first and after a gap, with
+ * every session that `GET` would list, then events named `some`, at most four a second.
+ */
+export interface SessionsAll {
+  readonly sessions: readonly Session[];
+}
+
+export interface SessionsSome {
+  /** New or changed, whole. */
+  readonly changed: readonly Session[];
+  /** The ids of those that are not listed any more. */
+  readonly gone: readonly string[];
+}
+
+/** `GET /api/v1/traffic?span=hour` or `day`: what the sessions carried in each step, oldest first. */
+export interface TrafficHistory {
+  readonly span: 'hour' | 'day';
+  readonly step_seconds: number;
+  /** The end of the last step. */
+  readonly until: string;
+  /** Bytes in each step; every list is equally long. */
+  readonly series: readonly {
+    readonly protocol: SessionProtocol;
+    readonly out: readonly number[];
+    readonly in: readonly number[];
+  }[];
+}

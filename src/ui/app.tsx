@@ -1,0 +1,5 @@
+// placeholder
+import { Frame } from './frame.tsx';
+export function App() {
+  return <Frame />;
+}

@@ -1,0 +1,19 @@
+// How the pages become files: `npm run build:ui` writes them to dist/ui, which the daemon serves and the
+// package ships. Nothing is inlined, since the pages' content security policy allows neither inline
+// scripts nor inline styles nor data addresses.
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  root: import.meta.dirname,
+  publicDir: 'public',
+  logLevel: 'warn',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  build: {
+    outDir: '../../dist/ui',
+    emptyOutDir: true,
+    target: 'es2023',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+});
