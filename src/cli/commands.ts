@@ -6,11 +6,13 @@ import { downCommand } from './down.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
 import { probeCommand } from './probe.ts';
 import { runCommand } from './run.ts';
+import { setupCommand } from './setup.ts';
 import { statusCommand } from './status.ts';
 import { disableCommand, enableCommand } from './switch.ts';
 import { versionCommand } from './version.ts';
 
 export const COMMANDS: readonly Command[] = [
+  setupCommand,
   runCommand,
   statusCommand,
   enableCommand,

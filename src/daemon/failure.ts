@@ -10,6 +10,7 @@ export type FailureCode =
   | 'config-unwritable'
   | 'no-permission'
   | 'already-running'
+  | 'setup-failed'
   | 'nft-missing'
   | 'nft-too-old'
   | 'kernel-feature-missing'

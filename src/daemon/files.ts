@@ -37,7 +37,7 @@ export function stageFile(path: string, text: string): StagedFile {
       // Unlike writeSync, this goes on after a short write and so notices a full disk.
       writeFileSync(fd, text);
       if (before) {
-        fchownSync(fd, before.uid, before.gid);
+        keepOwner(fd, before);
         fchmodSync(fd, before.mode & 0o777);
       }
       fsyncSync(fd);
@@ -62,6 +62,15 @@ export function stageFile(path: string, text: string): StagedFile {
       rmSync(beside, { force: true });
     },
   };
+}
+
+/** The daemon's own user may not give a file away; then the file becomes its own, with the former mode. */
+function keepOwner(fd: number, { uid, gid }: { uid: number; gid: number }): void {
+  try {
+    fchownSync(fd, uid, gid);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
 }
 
 /** Where a symbolic link leads, so that the file is exchanged and not the link. */

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
-import { notifyServiceManager } from '../linux/service-manager.ts';
+import { keepWatchdogCalm, notifyServiceManager } from '../linux/service-manager.ts';
 import { createApi, listenOnSocket } from './api/server.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { isNftRecent, LEAST_NFT, readNftVersion } from './features.ts';
@@ -61,6 +61,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   const ready = new Promise<void>((resolve) => {
     started = resolve;
   });
+  const calmed = keepWatchdogCalm();
   const api = createApi({ gateway: running, log, ready, onDown: () => stop() });
   try {
     // The socket first: if it cannot be opened, no rule has been touched. Requests wait.
@@ -83,6 +84,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     await stopped;
     notifyServiceManager('STOPPING=1');
   } finally {
+    calmed();
     // Those who still wait are answered with an error by the closing socket.
     started();
     await api.close();

@@ -24,3 +24,18 @@ export function notifyServiceManager(state: string, path = process.env['NOTIFY_S
     // See above.
   }
 }
+
+/**
+ * Tells the service manager twice within its patience that the event loop turns (sd_watchdog_enabled(3)),
+ * until the returned function is called. Does nothing when the manager has not asked, or has asked another process.
+ */
+export function keepWatchdogCalm(
+  environment: NodeJS.ProcessEnv = process.env,
+  notify: (state: string) => void = notifyServiceManager,
+): () => void {
+  const microseconds = Number(environment['WATCHDOG_USEC']);
+  const asked = environment['WATCHDOG_PID'];
+  if (!(microseconds > 0) || (asked !== undefined && asked !== String(process.pid))) return () => undefined;
+  const timer = setInterval(() => notify('WATCHDOG=1'), microseconds / 2_000);
+  return () => clearInterval(timer);
+}
