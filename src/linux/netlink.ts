@@ -41,9 +41,14 @@ const SO_RCVBUFFORCE = 33;
 // linux/netlink.h, linux/socket.h
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
+const NETLINK_NO_ENOBUFS = 5;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
+
+// linux/netfilter/nfnetlink.h
+const NFNL_MSG_BATCH_BEGIN = 16;
+const NFNL_MSG_BATCH_END = 17;
 
 /** The kernel fills at most 32 KiB for each read of a dump; a single larger message has not been seen. */
 const LARGEST_DATAGRAM = 65_536;
@@ -67,6 +72,8 @@ export interface NetlinkSocketOptions {
   /** Messages were lost: what is known of the kernel's state must be dumped afresh. */
   onOverrun?: () => void;
   receiveBufferBytes?: number;
+  /** False where the messages are numbered, so that the reader sees by itself what is lost. */
+  isLossTold?: boolean;
 }
 
 /** A datagram of one or more requests, and what came back so far. */
@@ -76,6 +83,8 @@ interface Job {
   firstSequence: number;
   outcomes: (NetlinkOutcome | null)[];
   outstanding: number;
+  /** Begins and ends with a bracket. */
+  isBatch: boolean;
   replies: NetlinkMessage[];
   /** Takes the answers instead of `replies`; their bytes are gone when it returns. */
   onReply: ((message: NetlinkMessage) => void) | null;
@@ -108,6 +117,7 @@ export class NetlinkSocket {
       for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
         tryOption(() => setSocketInt(this.#fd, SOL_NETLINK, option, 1));
       }
+      if (options.isLossTold === false) setSocketInt(this.#fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
       bindSocket(this.#fd, netlinkAddress(), `netlink protocol ${protocol}`);
       for (const group of options.groups ?? []) {
         setSocketInt(this.#fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
@@ -162,6 +172,11 @@ export class NetlinkSocket {
     return outcomes;
   }
 
+  /** Reads what has come by now, without waiting for the event loop. */
+  receiveNow(): void {
+    this.#receive();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -174,6 +189,23 @@ export class NetlinkSocket {
     this.#waiting.length = 0;
   }
 
+  /**
+   * Sends requests that the kernel takes or refuses as a whole (nfnetlink's batch). Throws LinuxError
+   * with the reason of the first one refused, and then none has been done.
+   */
+  async transaction(subsystem: number, requests: readonly NetlinkRequest[]): Promise<void> {
+    const payload = Uint8Array.of(0, 0, subsystem >> 8, subsystem & 0xff);
+    const job = await this.#submit([
+      { type: NFNL_MSG_BATCH_BEGIN, flags: 0, payload },
+      ...requests,
+      { type: NFNL_MSG_BATCH_END, flags: 0, payload },
+    ]);
+    const refused = job.outcomes.findIndex((outcome) => outcome!.errno !== 0);
+    if (refused < 0) return;
+    const { errno, text } = job.outcomes[refused]!;
+    throw new LinuxError('netlink', errnoName(errno), job.attempted, text ?? `request ${refused}`);
+  }
+
   #submit(requests: readonly NetlinkRequest[], onReply: Job['onReply'] = null): Promise<Job> {
     return new Promise((resolve, reject) => {
       const firstSequence = this.#nextSequence;
@@ -182,19 +214,21 @@ export class NetlinkSocket {
       const messages = requests.map(({ type, flags, payload }, index) =>
         emitMessage({
           type,
-          flags: flags | NLM_F_REQUEST | NLM_F_ACK,
+          flags: flags | NLM_F_REQUEST | (isBracket(type) ? 0 : NLM_F_ACK),
           sequence: firstSequence + index,
           portId: 0,
           payload,
         }),
       );
-      const { type } = requests[0]!;
+      const { type } = requests.find((one) => !isBracket(one.type)) ?? requests[0]!;
       const job: Job = {
         datagram: Buffer.concat(messages),
         attempted: `netlink protocol ${this.#protocol}, ${requests.length} × message type 0x${type.toString(16)}`,
         firstSequence,
-        outcomes: requests.map(() => null),
-        outstanding: requests.length,
+        // The brackets of a batch are only answered when the whole is refused.
+        outcomes: requests.map(({ type }) => (isBracket(type) ? { errno: 0, text: null } : null)),
+        outstanding: requests.filter(({ type }) => !isBracket(type)).length,
+        isBatch: isBracket(requests[0]!.type),
         replies: [],
         onReply,
         interrupted: false,
@@ -286,6 +320,13 @@ export class NetlinkSocket {
     if (!isOutcome(message)) {
       if (job.onReply) job.onReply(message);
       else job.replies.push(message);
+    } else if (job.isBatch && index === 0) {
+      // The kernel took each request of a batch and could not commit them.
+      const outcome = parseOutcome(message);
+      if (outcome.errno === 0) return;
+      job.outcomes[0] = outcome;
+      this.#finish(null);
+      this.#sendNext();
     } else if (!job.outcomes[index]) {
       job.outcomes[index] = parseOutcome(message);
       job.outstanding -= 1;
@@ -295,6 +336,10 @@ export class NetlinkSocket {
       }
     }
   }
+}
+
+function isBracket(type: number): boolean {
+  return type === NFNL_MSG_BATCH_BEGIN || type === NFNL_MSG_BATCH_END;
 }
 
 function throwRefusal({ outcomes, attempted }: Job): void {

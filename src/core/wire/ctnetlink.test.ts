@@ -20,6 +20,7 @@ import {
   emitConntrackDelete,
   emitConntrackDump,
   emitExpectationDelete,
+  glanceAtConntrack,
   hasStatus,
   parseConntrack,
   parseConntrackStats,
@@ -200,5 +201,27 @@ describe('conntrack requests', () => {
     deepStrictEqual([...emitConntrackDump({ protocol: 17 })], [0, 0, 0, 0]);
     const filtered = parseAttributes(emitConntrackDump({ family: 4, protocol: 6, destinationPort: 1723 }), 4);
     deepStrictEqual([...filtered.keys()], [1, 25]);
+  });
+});
+
+describe('a glance at an entry', () => {
+  it('sees what the whole entry says', () => {
+    for (const name of names) {
+      const whole = entry(name).original;
+      const glance = glanceAtConntrack(payload(name, CT_NEW))!;
+      strictEqual(glance.protocol, whole.protocol, name);
+      strictEqual(glance.destinationPort, whole.destinationPort ?? 0, name);
+      const quad = whole.family === 4 ? whole.destination.split('.').map(Number) : [0, 0, 0, 0];
+      const number = quad.reduce((sum, part) => sum * 256 + part, 0);
+      strictEqual(glance.destinationIpv4, number, name);
+    }
+  });
+
+  it('never throws', () => {
+    fc.assert(
+      fc.property(damaged(fc.constantFrom(...names).map((name) => payload(name, CT_NEW))), (bytes) => {
+        glanceAtConntrack(bytes);
+      }),
+    );
   });
 });

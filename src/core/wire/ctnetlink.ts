@@ -232,6 +232,33 @@ export function parseConntrackStats(payload: Uint8Array): ConntrackStats {
   return { entries, maxEntries: u32(attributes, CTA_STATS_GLOBAL_MAX_ENTRIES) };
 }
 
+/** What tells at a glance whether an entry matters; `destinationIpv4` is 0 for IPv6. */
+export interface ConntrackGlance {
+  readonly protocol: number;
+  /** 0 for protocols without. */
+  readonly destinationPort: number;
+  readonly destinationIpv4: number;
+}
+
+/**
+ * The beginning of the original tuple, read at the places where the kernel always puts it; null when it
+ * is not there. A gateway announces thousands of entries that matter to nobody.
+ */
+export function glanceAtConntrack(payload: Uint8Array): ConntrackGlance | null {
+  // nfgenmsg, CTA_TUPLE_ORIG, CTA_TUPLE_IP with two addresses, CTA_TUPLE_PROTO, CTA_PROTO_NUM, ports.
+  if (payload.length < 48 || payload[6] !== CTA_TUPLE_ORIG || payload[10] !== CTA_TUPLE_IP) return null;
+  const proto = 8 + payload[8]!;
+  if (payload.length < proto + 28 || payload[proto + 2] !== CTA_TUPLE_PROTO) return null;
+  if (payload[proto + 6] !== CTA_PROTO_NUM) return null;
+  const hasPorts = payload[proto + 22] === CTA_PROTO_DST_PORT && payload[proto + 20] === 6;
+  const v4 = payload[0] === AF_INET && payload[22] === CTA_IP_V4_DST;
+  return {
+    protocol: payload[proto + 8]!,
+    destinationPort: hasPorts ? (payload[proto + 24]! << 8) | payload[proto + 25]! : 0,
+    destinationIpv4: v4 ? new Reader(payload, 24).u32() : 0,
+  };
+}
+
 function parseFamily(payload: Uint8Array): 4 | 6 | null {
   const family = new Reader(payload).u8();
   return family === AF_INET ? 4 : family === AF_INET6 ? 6 : null;
