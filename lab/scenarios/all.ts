@@ -1,5 +1,6 @@
 // Every scenario, in the order in which they are played.
 import type { Scenario } from '../scenario.ts';
+import { doctorScenarios } from './doctor.ts';
 import { espScenarios } from './esp.ts';
 import { espLimitScenarios } from './esp-limits.ts';
 import { espRekeyScenarios } from './esp-rekey.ts';
@@ -35,5 +36,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ownTunnelScenarios,
   ...gatewayScenarios,
   ...probeScenarios,
+  ...doctorScenarios,
   ...troubleScenarios,
 ];

@@ -2,6 +2,7 @@
 import { checkConfigCommand } from './check-config.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
+import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
 import { probeCommand } from './probe.ts';
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   enableCommand,
   disableCommand,
+  doctorCommand,
   probeCommand,
   checkConfigCommand,
   printRulesetCommand,

@@ -10,7 +10,8 @@ import { findForeignDrops } from '../core/policy/foreign.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
 import type { SystemState } from '../core/policy/system.ts';
 import { ipProtocols } from '../core/wire/ipv4.ts';
-import { createLinkMonitor, type LinkMonitor, type SystemLink } from '../linux/links.ts';
+import type { NftCounter } from '../core/wire/nftables.ts';
+import { createLinkMonitor, type DefaultRoute, type LinkMonitor, type SystemLink } from '../linux/links.ts';
 import type { Nft } from '../linux/nft.ts';
 import { watchTables } from '../linux/nft-events.ts';
 import { openXfrmMonitor, type XfrmMonitor } from '../linux/xfrm.ts';
@@ -27,12 +28,29 @@ import { VERSION } from './version.ts';
 
 /** The kernel refused the ruleset, perhaps because memory was short: tried again then. */
 const RETRY_MS = 1_000;
+/** For how long a change of our table by somebody else is worth telling, and how many are counted. */
+const RESTORED_MS = 600_000;
+const MOST_RESTORED = 1_000;
 
 export interface GatewayOptions {
   readonly configPath: string;
   readonly state: StateDirectory;
   readonly nft: Nft;
   readonly log: Log;
+}
+
+/** The gateway at one moment, for the doctor. */
+export interface Examination {
+  readonly config: Config;
+  readonly configProblems: readonly string[];
+  readonly links: readonly SystemLink[];
+  readonly defaultRoutes: readonly DefaultRoute[];
+  readonly table: 'intact' | 'changed' | 'gone';
+  /** How often somebody else's change of our table had to be taken back lately. */
+  readonly restored: number;
+  /** The items of all tables but ours, as nft lists them. */
+  readonly others: readonly unknown[];
+  readonly troubles: readonly string[];
 }
 
 export class Gateway {
@@ -50,6 +68,8 @@ export class Gateway {
   #learnedAddress: Ipv4Address | null = null;
   #tables: { close(): void } | null = null;
   #troubles = new Map<string, string>();
+  /** When our table was put back, on the process's own clock. */
+  readonly #restored: number[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
   /** Throws Failure when there is no configuration to run on. */
@@ -185,6 +205,31 @@ export class Gateway {
     };
   }
 
+  /** What the doctor looks at, beside what it reads from the kernel itself. */
+  async examine(): Promise<Examination> {
+    return {
+      config: this.#config,
+      configProblems: this.#configProblems.map(renderProblem),
+      links: this.#links?.snapshot() ?? [],
+      defaultRoutes: this.#links?.defaultRoutes() ?? [],
+      table: await this.#table.state(),
+      restored: this.#restored.filter((at) => performance.now() - at < RESTORED_MS).length,
+      others: await listOtherTables(this.#options.nft),
+      troubles: [...this.#troubles].filter(([key]) => !key.startsWith('foreign ')).map(([, told]) => told),
+    };
+  }
+
+  /** The named counters of our table. */
+  readCounters(): Promise<NftCounter[]> {
+    return this.#table.readCounters();
+  }
+
+  /** Files that this machine has written: the clock cannot be before them. */
+  get files(): string[] {
+    const { configPath, state } = this.#options;
+    return [configPath, state.path];
+  }
+
   renderRuleset(): string {
     return this.#table.render() ?? '';
   }
@@ -269,6 +314,8 @@ export class Gateway {
   async #reconcile(tables: ReadonlySet<string> | null): Promise<void> {
     if ((tables === null || tables.has('throughway')) && !(await this.#table.isIntact())) {
       this.#options.log('warn', 'somebody changed or deleted our table; it is put back');
+      this.#restored.push(performance.now());
+      if (this.#restored.length > MOST_RESTORED) this.#restored.shift();
       await this.#enforceAgain();
       await this.#markOwnAssociations();
     }

@@ -44,9 +44,16 @@ export class KernelTable {
     this.#fingerprint = await this.#reader.fingerprint();
   }
 
+  /** How the table stands to what `apply` left. */
+  async state(): Promise<'intact' | 'changed' | 'gone'> {
+    if ((await this.#reader.userdata()) === null) return 'gone';
+    return (await this.isIntact()) ? 'intact' : 'changed';
+  }
+
   /** Whether the table is as `apply` left it. */
   async isIntact(): Promise<boolean> {
-    return (await this.#reader.fingerprint()) === this.#fingerprint;
+    // Empty when somebody was faster than our own look after loading.
+    return this.#fingerprint !== '' && (await this.#reader.fingerprint()) === this.#fingerprint;
   }
 
   /** The ruleset in force, as text, or null before the first `apply`. */

@@ -14,6 +14,15 @@ export function readSysctl(name: string): string | null {
   }
 }
 
+/** A setting of IPv4 on one interface; its name may hold dots, which the notation above cannot. */
+export function readInterfaceSysctl(interfaceName: string, setting: string): string | null {
+  try {
+    return readFileSync(`/proc/sys/net/ipv4/conf/${interfaceName}/${setting}`, 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
 export function writeSysctl(name: string, value: string): void {
   try {
     writeFileSync(fileOf(name), value);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { findForeignDrops } from './foreign.ts';
+import { findForeignDrops, findForeignExemptions, findForeignTranslations } from './foreign.ts';
 
 /** What `nft -j list table` gave for each table of a ruleset; each file states its origin. */
 function listing(name: string): unknown[] {
@@ -280,4 +280,50 @@ it('never throws, whatever stands in a rule', () => {
     }),
     { numRuns: 60 },
   );
+});
+
+describe('what else other tables do to VPN packets', () => {
+  const own = { family: 'ip', table: 'x' };
+  const base = (type: string, hook: string, prio: number) => ({
+    chain: { ...own, name: 'c', type, hook, prio, policy: 'accept' },
+  });
+  const rule = (...expr: object[]) => ({ rule: { ...own, chain: 'c', handle: 7, expr } });
+  const toPort = (port: number) => ({
+    match: { op: '==', left: { payload: { protocol: 'udp', field: 'dport' } }, right: port },
+  });
+  const outOf = (name: string) => ({
+    match: { op: '==', left: { meta: { key: 'oifname' } }, right: name },
+  });
+  const from = (addr: string, len: number) => ({
+    match: {
+      op: '==',
+      left: { payload: { protocol: 'ip', field: 'saddr' } },
+      right: { prefix: { addr, len } },
+    },
+  });
+
+  it('a translation of devices is found, one of others is not', () => {
+    const chain = base('nat', 'postrouting', 100);
+    expect(findForeignTranslations([chain, rule(outOf('eth0'), { masquerade: null })], known)).toEqual([
+      `The rule with handle 7 in chain "c" of table "ip x", which is not ours, translates ${ALL_BUT_ESP} from the LAN. Remove it, or limit it to what it is meant for; "nft -a list ruleset" shows it.`,
+    ]);
+    const docker = rule(from('172.17.0.0', 16), { xt: { type: 'target', name: 'MASQUERADE' } });
+    expect(findForeignTranslations([chain, docker], known)).toEqual([]);
+    const late = base('nat', 'postrouting', 200);
+    expect(findForeignTranslations([late, rule({ masquerade: null })], known)).toEqual([]);
+  });
+
+  it('notrack and zones are found, for what they are about', () => {
+    const chain = base('filter', 'prerouting', -300);
+    const zone = { mangle: { key: { ct: { key: 'zone' } }, value: 5 } };
+    for (const statement of [{ notrack: null }, zone, { xt: { type: 'target', name: 'NOTRACK' } }]) {
+      const [sentence, ...more] = findForeignExemptions([chain, rule(toPort(1701), statement)], known);
+      expect(more).toEqual([]);
+      expect(sentence).toContain('keeps from ordinary connection tracking L2TP (UDP 1701) from the LAN');
+    }
+    const mark = { mangle: { key: { meta: { key: 'mark' } }, value: 5 } };
+    expect(findForeignExemptions([chain, rule(toPort(1701), mark)], known)).toEqual([]);
+    expect(findForeignExemptions([chain, rule(toPort(53), { notrack: null })], known)).toEqual([]);
+    expect(findForeignDrops([chain, rule(toPort(1701), { notrack: null })], known)).toEqual([]);
+  });
 });

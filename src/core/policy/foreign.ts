@@ -46,8 +46,54 @@ interface JsonChain {
   readonly policy?: string;
 }
 
+/** What is looked for in other tables: where packets end, are translated, or are kept from conntrack. */
+interface Purpose {
+  /** Statements that are what is looked for; a packet that meets one goes no further here. */
+  readonly catches: ReadonlySet<string>;
+  readonly isBase: (chain: JsonChain) => boolean;
+  /** What the rule does, with "may" before it where that is not sure. */
+  readonly does: string;
+}
+
+const DROPS: Purpose = {
+  catches: new Set(),
+  isBase: ({ type, hook }) =>
+    type === 'filter' && ['forward', 'prerouting', 'postrouting'].includes(hook ?? ''),
+  does: 'drops',
+};
+
+const TRANSLATIONS: Purpose = {
+  catches: new Set(['masquerade', 'snat', 'MASQUERADE', 'SNAT', 'NETMAP']),
+  isBase: ({ type, hook, prio = 0 }) => type === 'nat' && hook === 'postrouting' && prio <= SRCNAT_PRIORITY,
+  does: 'translates',
+};
+
+const EXEMPTIONS: Purpose = {
+  catches: new Set(['notrack', 'NOTRACK', 'ct zone']),
+  isBase: ({ type, hook, prio = 0 }) =>
+    type === 'filter' && hook === 'prerouting' && prio <= CONNTRACK_PRIORITY,
+  does: 'keeps from ordinary connection tracking',
+};
+
+/** Ours stands here too (NF_IP_PRI_NAT_SRC): of two at one priority the older one comes first. */
+const SRCNAT_PRIORITY = 100;
+
 /** One sentence for each place where packets of VPNs end; `listing` holds the items of all tables but ours. */
 export function findForeignDrops(listing: readonly unknown[], sides: Sides): string[] {
+  return find(listing, sides, DROPS);
+}
+
+/** As `findForeignDrops`, of rules that translate what the gateway is to translate. */
+export function findForeignTranslations(listing: readonly unknown[], sides: Sides): string[] {
+  return find(listing, sides, TRANSLATIONS);
+}
+
+/** As `findForeignDrops`, of rules that take packets out of connection tracking or into a zone of their own. */
+export function findForeignExemptions(listing: readonly unknown[], sides: Sides): string[] {
+  return find(listing, sides, EXEMPTIONS);
+}
+
+function find(listing: readonly unknown[], sides: Sides, purpose: Purpose): string[] {
   const items = listing as readonly { chain?: JsonChain; rule?: JsonRule }[];
   const rules = Map.groupBy(
     items.flatMap((item) => item.rule ?? []),
@@ -55,13 +101,16 @@ export function findForeignDrops(listing: readonly unknown[], sides: Sides): str
   );
   const places = new Map<string, Place>();
   for (const base of items.flatMap((item) => item.chain ?? [])) {
-    if (!['ip', 'inet'].includes(base.family) || base.type !== 'filter') continue;
-    if (!['forward', 'prerouting', 'postrouting'].includes(base.hook ?? '')) continue;
+    if (!['ip', 'inet'].includes(base.family) || !purpose.isBase(base)) continue;
     const table = `${base.family} ${base.table}`;
     for (const probe of probes(base, sides)) {
-      const walk = new Walk((chain) => rules.get(`${table} ${chain}`) ?? [], probe.packet);
+      // Translations are for devices' packets, and ESP is none of conntrack's.
+      if (purpose !== DROPS && (!probe.outbound || probe.packet.l4 === 'esp')) continue;
+      const walk = new Walk((chain) => rules.get(`${table} ${chain}`) ?? [], probe.packet, purpose.catches);
       const fate = walk.chain(base.name);
-      if (fate.verdict === 'accept' || (fate.verdict === 'continue' && base.policy !== 'drop')) continue;
+      if (purpose === DROPS) {
+        if (fate.verdict === 'accept' || (fate.verdict === 'continue' && base.policy !== 'drop')) continue;
+      } else if (fate.verdict !== 'caught') continue;
       // Every stateful filter lets answers pass, if by a match that is not judged here.
       if (!fate.sure && !probe.outbound && probe.packet.l4 !== 'esp') continue;
       const key = `${fate.sure} ${table} ${fate.at ? fate.at.handle : base.name}`;
@@ -78,8 +127,13 @@ export function findForeignDrops(listing: readonly unknown[], sides: Sides): str
   }
   return [...places.values()].map(
     ({ sure, where, probes }) =>
-      `${where}, which is not ours, ${sure ? 'drops' : 'may drop'} ${renderProbes(probes, sides)}. Let these pass there, or remove it; "nft -a list ruleset" shows it.`,
+      `${where}, which is not ours, ${sure ? purpose.does : `may ${infinitive(purpose.does)}`} ${renderProbes(probes, sides)}. ${purpose === DROPS ? 'Let these pass there, or remove it' : 'Remove it, or limit it to what it is meant for'}; "nft -a list ruleset" shows it.`,
   );
+}
+
+/** `drops` -> `drop`, `keeps from …` -> `keep from …`. */
+function infinitive(does: string): string {
+  return does.replace('s', '');
 }
 
 interface Place {
@@ -145,7 +199,7 @@ function renderSide(word: string, probes: readonly Probe[], lan: readonly string
 
 /** How a chain ends for a packet; `at` is the rule, or null for the chain's end. `sure` is false past an accept that may have met it. */
 interface Fate {
-  readonly verdict: 'accept' | 'drop' | 'continue';
+  readonly verdict: 'accept' | 'drop' | 'caught' | 'continue';
   readonly at: JsonRule | null;
   readonly sure: boolean;
 }
@@ -164,9 +218,12 @@ class Walk {
   /** A chain ends alike from wherever it is jumped to. */
   readonly #fates = new Map<string, Fate>();
 
-  constructor(rulesOf: (chain: string) => readonly JsonRule[], packet: Packet) {
+  readonly #catches: ReadonlySet<string>;
+
+  constructor(rulesOf: (chain: string) => readonly JsonRule[], packet: Packet, catches: ReadonlySet<string>) {
     this.#rulesOf = rulesOf;
     this.#packet = packet;
+    this.#catches = catches;
   }
 
   chain(name: string): Fate {
@@ -206,9 +263,12 @@ class Walk {
     // A verdict map of a named set decides one knows not what.
     if (kind === 'vmap')
       return judgeVerdictMap(content, this.#packet) ?? [{ matched: null, verdict: { accept: null } }];
+    if (kind === 'mangle' && isZone(content)) return [{ matched: true, verdict: { 'ct zone': content } }];
     if (kind !== 'xt') return [{ matched: true, verdict: { [kind]: content } }];
     const { type, name } = group(content);
     if (type === 'match') return [];
+    if (typeof name === 'string' && this.#catches.has(name))
+      return [{ matched: true, verdict: { [name]: null } }];
     if (name === 'REJECT') return [{ matched: true, verdict: { reject: null } }];
     if (typeof name === 'string' && PASSING_TARGETS.test(name)) return [];
     return [{ matched: null, verdict: { accept: null } }];
@@ -218,6 +278,9 @@ class Walk {
     const goesOn = { verdict: 'continue', at: null, sure: true, ends: false } as const;
     const [kind, content] = Object.entries(group(verdict))[0] ?? [];
     if (matched === false) return goesOn;
+    if (kind !== undefined && this.#catches.has(kind)) {
+      return matched ? { verdict: 'caught', at, sure: true, ends: true } : goesOn;
+    }
     switch (kind) {
       case 'drop':
       case 'reject':
@@ -237,4 +300,9 @@ class Walk {
         return goesOn;
     }
   }
+}
+
+/** Of a "mangle" statement: whether it sets the conntrack zone. */
+function isZone(content: unknown): boolean {
+  return group(group(group(content)['key'])['ct'])['key'] === 'zone';
 }

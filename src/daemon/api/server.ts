@@ -9,9 +9,11 @@ import { problemsOf, quote, type Problem } from '../../core/config/problem.ts';
 import { passthroughSchema } from '../../core/config/schema.ts';
 import { LinuxError } from '../../linux/libc.ts';
 import { Failure, reasonOf, type FailureCode } from '../failure.ts';
+import { Doctor } from '../doctor.ts';
 import type { Gateway } from '../gateway.ts';
 import { createProber } from '../probe.ts';
 import type { Log } from '../log.ts';
+import { addDoctorRoutes } from './doctor-routes.ts';
 import { addProbeRoutes } from './probe-routes.ts';
 import type { PassthroughChange } from './types.ts';
 
@@ -70,6 +72,9 @@ export function createApi({ gateway, log, ready, onDown }: ApiOptions): FastifyI
     const ended = await gateway.setPassthrough(change);
     return { ...gateway.passthrough, ended };
   });
+  const doctor = new Doctor(gateway);
+  api.addHook('onClose', () => doctor.close());
+  addDoctorRoutes(api, doctor);
   addProbeRoutes(
     api,
     createProber(() => gateway.passthrough),

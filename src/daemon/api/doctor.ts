@@ -1,0 +1,9 @@
+// The shape of `POST /api/v1/doctor`, which the command line and the page show.
+import type { Finding } from '../../core/doctor/finding.ts';
+
+export interface DoctorReport {
+  readonly state: 'well' | 'warning' | 'fault';
+  /** Most likely culprit first. */
+  readonly findings: readonly Finding[];
+  readonly took_ms: number;
+}

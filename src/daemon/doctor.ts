@@ -1,0 +1,219 @@
+// Gathers what the doctor looks at (core/doctor) and asks it. Looks only: nothing is changed, and what is
+// sent are a few ARP questions on the LAN. Counters are sampled each minute, so that a drop of last week
+// is no finding of today.
+import { statSync } from 'node:fs';
+import { parseIpv4 } from '../core/address.ts';
+import { rank, type Finding } from '../core/doctor/finding.ts';
+import { gatewayFindings } from '../core/doctor/gateway-causes.ts';
+import type { InterfaceState, Snapshot } from '../core/doctor/snapshot.ts';
+import { DROP_REASONS, type DropName } from '../core/policy/counters.ts';
+import {
+  findForeignDrops,
+  findForeignExemptions,
+  findForeignTranslations,
+  type Sides,
+} from '../core/policy/foreign.ts';
+import { ipProtocols } from '../core/wire/ipv4.ts';
+import { askArp } from '../linux/arp.ts';
+import { listConntrack, readConntrackStats } from '../linux/conntrack.ts';
+import type { DefaultRoute, SystemLink } from '../linux/links.ts';
+import { boundUdpPorts, readArpTable, readIpStatistic, readRoutes } from '../linux/proc-net.ts';
+import { readInterfaceSysctl, readSysctl } from '../linux/sysctl.ts';
+import type { DoctorReport } from './api/doctor.ts';
+import type { Gateway } from './gateway.ts';
+import { describeInterface, globalIpv4 } from './interfaces.ts';
+
+const SAMPLE_MS = 60_000;
+/** How far back a drop counts as of now. */
+const RECENT_SAMPLES = 10;
+/** A second machine with the same address answers as fast as the first. */
+const ARP_WAIT_MS = 400;
+/** A LAN has at most so many neighbours that are asked; the rest is left out. */
+const MOST_ARP = 128;
+const IKE_PORTS = [500, 4500];
+/** A day: clocks may be set while files are written. */
+const CLOCK_GRACE_MS = 86_400_000;
+const TCP_ESTABLISHED = 3;
+
+type Drops = Readonly<Record<DropName, number>>;
+
+interface Sample {
+  readonly atMs: number;
+  readonly drops: Drops;
+  readonly reassemblyFailures: number;
+}
+
+export class Doctor {
+  readonly #gateway: Gateway;
+  readonly #samples: Sample[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  /** Samples from now on, until closed. */
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    this.#timer = setInterval(() => void this.#sample().catch(() => undefined), SAMPLE_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async examine(): Promise<DoctorReport> {
+    const began = performance.now();
+    const findings = rank(gatewayFindings(await this.#snapshot()));
+    return {
+      state: worst(findings),
+      findings,
+      took_ms: Math.round(performance.now() - began),
+    };
+  }
+
+  async #sample(): Promise<Sample> {
+    const counters = new Map((await this.#gateway.readCounters()).map((one) => [one.name, one.packets]));
+    const drops = Object.fromEntries(DROP_REASONS.map(({ name }) => [name, counters.get(name) ?? 0]));
+    const sample = {
+      atMs: performance.now(),
+      drops: drops as Drops,
+      reassemblyFailures: readIpStatistic('ReasmFails'),
+    };
+    this.#samples.push(sample);
+    if (this.#samples.length > RECENT_SAMPLES) this.#samples.shift();
+    return sample;
+  }
+
+  async #snapshot(): Promise<Snapshot> {
+    const { config, configProblems, links, defaultRoutes, table, restored, others, troubles } =
+      await this.#gateway.examine();
+    const [first] = this.#samples;
+    const now = await this.#sample();
+    // Without an earlier sample, all that has been counted is of now.
+    const earlier = first?.drops ?? (Object.fromEntries(DROP_REASONS.map(({ name }) => [name, 0])) as Drops);
+    const { wan, lan } = config.interfaces;
+    const sides: Sides = { wan, lan, prefixes: prefixesOf(links, lan) };
+    return {
+      passthrough: config.passthrough,
+      ikeSourcePort: config.ike.source_port,
+      configProblems,
+      forwarding: readSysctl('net.ipv4.ip_forward') === '1',
+      table,
+      restored,
+      wan: interfaceState(links, wan),
+      lan: lan.map((name) => interfaceState(links, name)),
+      defaultRouteInterface: defaultInterface(links, defaultRoutes),
+      routes: readRoutes(),
+      foreign: {
+        drops: findForeignDrops(others, sides),
+        nats: findForeignTranslations(others, sides),
+        tracking: findForeignExemptions(others, sides),
+      },
+      conntrack: await conntrackFill(),
+      pptpWithoutHelper: await pptpWithoutHelper(links),
+      recent: {
+        minutes: Math.max(1, Math.round((now.atMs - (first?.atMs ?? 0)) / 60_000)),
+        drops: Object.fromEntries(
+          DROP_REASONS.map(({ name }) => [name, Math.max(0, now.drops[name] - earlier[name])]),
+        ) as Drops,
+      },
+      addressesTwice: await addressesTwice(links, lan),
+      clock: {
+        now: new Date().toISOString(),
+        notBefore: new Date(latestWrite(this.#gateway.files) - CLOCK_GRACE_MS).toISOString(),
+      },
+      ownIkePorts: boundUdpPorts(IKE_PORTS),
+      daemonTroubles: troubles,
+      reassemblyFailures: first === undefined ? 0 : now.reassemblyFailures - first.reassemblyFailures,
+    };
+  }
+}
+
+function worst(findings: readonly Finding[]): DoctorReport['state'] {
+  if (findings.some((one) => one.level === 'fault')) return 'fault';
+  return findings.length > 0 ? 'warning' : 'well';
+}
+
+function interfaceState(links: readonly SystemLink[], name: string): InterfaceState {
+  const { state, addresses } = describeInterface(links, name);
+  // The stricter of both counts (ip-sysctl, rp_filter), and 2 is the loose way.
+  const [general, own] = [readSysctl('net.ipv4.conf.all.rp_filter'), readInterfaceSysctl(name, 'rp_filter')];
+  return {
+    name,
+    state,
+    addresses,
+    strictReversePath: Math.max(Number(general ?? 0), Number(own ?? 0)) === 1,
+    forwarding: readInterfaceSysctl(name, 'forwarding') !== '0',
+  };
+}
+
+function prefixesOf(links: readonly SystemLink[], names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const found = describeInterface(links, name).addresses.find(
+        (one) => parseIpv4(one.split('/')[0]!) !== null,
+      );
+      return found === undefined ? [] : [[name, found]];
+    }),
+  );
+}
+
+function defaultInterface(links: readonly SystemLink[], routes: readonly DefaultRoute[]): string | null {
+  const MAIN_TABLE = 254;
+  const best = routes.find((one) => one.family === 4 && one.table === MAIN_TABLE);
+  const index = best?.hops[0]?.index;
+  return links.find((one) => one.index === index)?.name ?? null;
+}
+
+async function conntrackFill(): Promise<Snapshot['conntrack']> {
+  const { entries, maxEntries } = await readConntrackStats();
+  return maxEntries === null ? null : { entries, mostEntries: maxEntries };
+}
+
+/** Connections of devices that the kernel does not translate the Call IDs of. */
+async function pptpWithoutHelper(links: readonly SystemLink[]): Promise<string[]> {
+  const own = new Set(links.flatMap((link) => link.addresses.map((one) => String(one.address))));
+  const control = await listConntrack({ family: 4, protocol: ipProtocols.tcp, destinationPort: 1723 });
+  return control
+    .filter((one) => one.tcpState === TCP_ESTABLISHED && one.helper === null && !own.has(one.original.source))
+    .map(({ original }) => `${original.source} to ${original.destination}`);
+}
+
+async function addressesTwice(
+  links: readonly SystemLink[],
+  lan: readonly string[],
+): Promise<Snapshot['addressesTwice']> {
+  const known = readArpTable();
+  const answers = await Promise.all(
+    lan.map(async (name) => {
+      const link = links.find((one) => one.name === name);
+      const ownAddress = link === undefined ? null : globalIpv4(link);
+      if (link === undefined || !link.up || ownAddress === null || link.mac === null) return [];
+      const neighbours = known.filter((one) => one.interfaceName === name).map((one) => one.address);
+      const found = await askArp(
+        {
+          interfaceIndex: link.index,
+          ownMac: Uint8Array.from(link.mac.split(':'), (octet) => Number.parseInt(octet, 16)),
+          ownAddress,
+          // Its own address too: whoever answers for that has it as well.
+          wanted: [ownAddress, ...neighbours].slice(0, MOST_ARP),
+        },
+        ARP_WAIT_MS,
+      );
+      found.set(ownAddress, new Set([...(found.get(ownAddress) ?? []), link.mac]));
+      return [...found].map(([address, macs]) => ({ address, macs: [...macs] }));
+    }),
+  );
+  return answers.flat().filter(({ macs }) => macs.length > 1);
+}
+
+/** When the latest of these files was written, in milliseconds since 1970. */
+function latestWrite(paths: readonly string[]): number {
+  return Math.max(
+    0,
+    ...paths.map((path) => {
+      try {
+        return statSync(path).mtimeMs;
+      } catch {
+        return 0;
+      }
+    }),
+  );
+}
