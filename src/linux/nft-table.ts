@@ -36,6 +36,9 @@ export interface ElementStep {
   readonly element: NftElementDraft;
 }
 
+/** The header counts the changes of all tables (res_id of struct nfgenmsg), so it is left out. */
+const SIZEOF_NFGENMSG = 4;
+
 export class TableReader {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #table: string;
@@ -61,7 +64,9 @@ export class TableReader {
     for (const type of [NFT_MSG_GETCHAIN, NFT_MSG_GETRULE]) {
       for (const { payload } of await this.#socket.request(type, NLM_F_DUMP, emitTableRequest(this.#table))) {
         // The kernel sifts rules by table, but not chains.
-        if (parseTableName(payload) === this.#table) parts.push(Buffer.from(payload).toString('base64'));
+        if (parseTableName(payload) === this.#table) {
+          parts.push(Buffer.from(payload.subarray(SIZEOF_NFGENMSG)).toString('base64'));
+        }
       }
     }
     return parts.join('\n');
