@@ -1,26 +1,47 @@
-// Who is using the page: nobody yet, somebody logged in, or the first-run wizard.
+// Who is using the page: nobody yet, somebody logged in, or the owner of a new gateway.
 import { signal } from '@preact/signals';
 import { navigate } from '../router.ts';
-import { whenLoggedOut } from './client.ts';
+import { ApiError, call, whenLoggedOut } from './client.ts';
 import { close } from './sessions.ts';
 
 export interface Me {
   readonly name: string;
 }
 
+export type Door = 'first-run' | 'log-in' | 'open' | 'closed';
+
 export const me = signal<Me | null>(null);
+/** `closed`: the daemon does not answer. */
+export const door = signal<Door>('log-in');
 
 export async function whoAmI(): Promise<void> {
-  me.value = { name: 'admin' };
+  try {
+    me.value = await call<Me>('GET', '/login');
+    door.value = 'open';
+  } catch (error) {
+    me.value = null;
+    const code = error instanceof ApiError ? error.code : '';
+    door.value = code === 'first-run' ? 'first-run' : code === 'unreachable' ? 'closed' : 'log-in';
+  }
+}
+
+export async function logIn(proof: { name: string; password: string; code?: string }): Promise<void> {
+  await call('POST', '/login', proof);
+  await whoAmI();
 }
 
 export async function logOut(): Promise<void> {
-  close();
-  me.value = null;
+  await call('DELETE', '/login').catch(() => undefined);
+  forget();
   navigate('/');
 }
 
-whenLoggedOut(() => {
+function forget(): void {
   close();
   me.value = null;
+  door.value = 'log-in';
+}
+
+whenLoggedOut(() => {
+  if (door.value === 'open') forget();
 });

@@ -1,29 +1,70 @@
 // Every request the pages make, one function each, with the API's own types.
-import type { Passthrough } from '../../core/config/schema.ts';
+import type { Config, Passthrough } from '../../core/config/schema.ts';
 import type { Device, GatewayEvent, SessionStory, TrafficHistory } from '../../daemon/api/session.ts';
 import type { PassthroughChange, Status } from '../../daemon/api/types.ts';
 import { call } from './client.ts';
+import type { Certificate, Detected, Login, PendingChange, Token, User, Version } from './wanted.ts';
+
+const part = encodeURIComponent;
 
 export const getStatus = (): Promise<Status> => call('GET', '/status');
 
 export const getPassthrough = (): Promise<Passthrough> => call('GET', '/passthrough');
-
 /** What is left out stays as it is. */
 export const putPassthrough = (change: Partial<Passthrough>): Promise<PassthroughChange> =>
   call('PUT', '/passthrough', change);
 
-export const getSession = (id: string): Promise<SessionStory> =>
-  call('GET', `/sessions/${encodeURIComponent(id)}`);
-
-export const endSession = (id: string): Promise<void> =>
-  call('DELETE', `/sessions/${encodeURIComponent(id)}`);
-
+export const getSession = (id: string): Promise<SessionStory> => call('GET', `/sessions/${part(id)}`);
+export const endSession = (id: string): Promise<void> => call('DELETE', `/sessions/${part(id)}`);
 export const getDevices = (): Promise<readonly Device[]> => call('GET', '/devices');
-
+/** `null`: the name that was found is shown again. */
 export const nameDevice = (id: string, name: string | null): Promise<Device> =>
-  call('PUT', `/devices/${encodeURIComponent(id)}`, { name });
-
+  call('PUT', `/devices/${part(id)}`, { name });
 export const getEvents = (): Promise<readonly GatewayEvent[]> => call('GET', '/events');
-
 export const getTraffic = (span: TrafficHistory['span']): Promise<TrafficHistory> =>
   call('GET', `/traffic?span=${span}`);
+
+export const getConfig = (): Promise<Config> => call('GET', '/config');
+export const putConfig = (config: unknown): Promise<{ pending: PendingChange | null }> =>
+  call('PUT', '/config', config);
+export const getPending = (): Promise<PendingChange | null> => call('GET', '/config/pending');
+export const confirmChange = (): Promise<void> => call('POST', '/config/confirm');
+export const revertChange = (): Promise<void> => call('POST', '/config/revert');
+export const getVersions = (): Promise<readonly Version[]> => call('GET', '/config/history');
+export const getVersionDiff = (id: number): Promise<string> => call('GET', `/config/history/${id}/diff`);
+export const restoreVersion = (id: number): Promise<{ pending: PendingChange | null }> =>
+  call('POST', `/config/history/${id}/restore`);
+
+export const getUsers = (): Promise<readonly User[]> => call('GET', '/users');
+export const addUser = (user: { name: string; password: string }): Promise<User> =>
+  call('POST', '/users', user);
+export const removeUser = (name: string): Promise<void> => call('DELETE', `/users/${part(name)}`);
+export const setPassword = (name: string, change: { password: string; current?: string }): Promise<void> =>
+  call('PUT', `/users/${part(name)}/password`, change);
+export const beginTotp = (name: string): Promise<{ secret: string; uri: string }> =>
+  call('POST', `/users/${part(name)}/totp`);
+export const confirmTotp = (name: string, code: string): Promise<{ recovery_codes: readonly string[] }> =>
+  call('PUT', `/users/${part(name)}/totp`, { code });
+export const removeTotp = (name: string, password: string): Promise<void> =>
+  call('DELETE', `/users/${part(name)}/totp`, { password });
+export const getLogins = (): Promise<readonly Login[]> => call('GET', '/logins');
+export const endLogin = (id: string): Promise<void> => call('DELETE', `/logins/${part(id)}`);
+
+export const getTokens = (): Promise<readonly Token[]> => call('GET', '/tokens');
+export const addToken = (token: Pick<Token, 'name' | 'scope'>): Promise<{ token: string }> =>
+  call('POST', '/tokens', token);
+export const removeToken = (id: string): Promise<void> => call('DELETE', `/tokens/${part(id)}`);
+
+export const getCertificate = (): Promise<Certificate> => call('GET', '/certificate');
+export const putCertificate = (own: { certificate: string; key: string }): Promise<void> =>
+  call('PUT', '/certificate', own);
+export const renewCertificate = (): Promise<void> => call('POST', '/certificate/renew');
+
+export const getBackup = async (): Promise<string> => JSON.stringify(await call('GET', '/backup'));
+export const restoreBackup = (text: string): Promise<void> => call('POST', '/restore', JSON.parse(text));
+
+export const createFirstUser = (first: { code: string; name: string; password: string }): Promise<void> =>
+  call('POST', '/first-run', first);
+export const getDetected = (): Promise<readonly Detected[]> => call('GET', '/interfaces');
+export const finishFirstRun = (sides: { wan: string; lan: readonly string[] }): Promise<void> =>
+  call('PUT', '/config', { interfaces: sides });

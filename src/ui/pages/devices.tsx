@@ -9,7 +9,7 @@ import { Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
-import { Page, Panel } from '../parts/page.tsx';
+import { Page } from '../parts/page.tsx';
 import { place, replaceQuery } from '../router.ts';
 import { counted, formatAgo, t } from '../text/text.ts';
 import { now } from '../parts/now.ts';
@@ -70,7 +70,7 @@ export function DevicesPage() {
         </select>
         <output class="soft small">{devices && counted('devices.count', shown.length)}</output>
       </form>
-      <Panel title={t('devices.list')} flush>
+      <section class="panel" aria-label={t('nav.devices')}>
         {shown.length === 0 ? (
           <p class="empty">{devices === null ? t('word.loading') : none(used, devices.length)}</p>
         ) : (
@@ -80,7 +80,7 @@ export function DevicesPage() {
             ))}
           </ul>
         )}
-      </Panel>
+      </section>
       {renames && (
         <Rename
           device={renames}

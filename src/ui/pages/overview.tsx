@@ -113,45 +113,47 @@ function ByProtocol({ running, status }: { running: readonly Session[]; status: 
   const of = Map.groupBy(running, ({ protocol }) => protocol);
   const shown = PROTOCOL_LIST.filter((one) => of.has(one));
   return (
-    <table class="plain">
-      <thead>
-        <tr>
-          <th scope="col">{t('sessions.protocol')}</th>
-          <th scope="col" class="end">
-            {t('nav.sessions')}
-          </th>
-          <th scope="col" class="end">
-            {t('sessions.out')}
-          </th>
-          <th scope="col" class="end">
-            {t('sessions.in')}
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {shown.map((one) => (
-          <ProtocolRow key={one} protocol={one} running={of.get(one) ?? []} />
-        ))}
-        {status &&
-          SWITCHES.filter((one) => status.passthrough[one] === 'disabled').map((one) => (
-            <tr key={`off-${one}`}>
-              <th scope="row">
-                <a href="/security/vpn-passthrough">{SWITCH_NAMES[one]}</a>
-              </th>
-              <td colSpan={3} class="end soft">
-                {t('word.disabled')}
+    <div class="table-scroll">
+      <table class="plain">
+        <thead>
+          <tr>
+            <th scope="col">{t('sessions.protocol')}</th>
+            <th scope="col" class="end">
+              {t('nav.sessions')}
+            </th>
+            <th scope="col" class="end">
+              {t('sessions.out')}
+            </th>
+            <th scope="col" class="end">
+              {t('sessions.in')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((one) => (
+            <ProtocolRow key={one} protocol={one} running={of.get(one) ?? []} />
+          ))}
+          {status &&
+            SWITCHES.filter((one) => status.passthrough[one] === 'disabled').map((one) => (
+              <tr key={`off-${one}`}>
+                <th scope="row">
+                  <a href="/security/vpn-passthrough">{SWITCH_NAMES[one]}</a>
+                </th>
+                <td colSpan={3} class="end soft">
+                  {t('word.disabled')}
+                </td>
+              </tr>
+            ))}
+          {shown.length === 0 && (
+            <tr>
+              <td colSpan={4} class="soft">
+                {t('sessions.none')}
               </td>
             </tr>
-          ))}
-        {shown.length === 0 && (
-          <tr>
-            <td colSpan={4} class="soft">
-              {t('sessions.none')}
-            </td>
-          </tr>
-        )}
-      </tbody>
-    </table>
+          )}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -179,35 +181,37 @@ function ByDevice({ running, isKnown }: { running: readonly Session[]; isKnown: 
     .toSorted((a, b) => b.bytes - a.bytes);
   const most = Math.max(1, rows[0]?.bytes ?? 1);
   return (
-    <table class="plain by-device">
-      <thead>
-        <tr>
-          <th scope="col">{t('sessions.device')}</th>
-          <th scope="col">{t('sessions.protocol')}</th>
-          <th scope="col" class="end">
-            {t('overview.carried')}
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.slice(0, MOST_DEVICES).map(({ list, bytes }) => (
-          <tr key={list[0]!.device.id}>
-            <th scope="row">
-              <a href={`/sessions?device=${encodeURIComponent(list[0]!.device.id)}`}>
-                {deviceLabel(list[0]!)}
-              </a>
+    <div class="table-scroll">
+      <table class="plain">
+        <thead>
+          <tr>
+            <th scope="col">{t('sessions.device')}</th>
+            <th scope="col">{t('sessions.protocol')}</th>
+            <th scope="col" class="end">
+              {t('overview.carried')}
             </th>
-            <td class="soft small">
-              {[...new Set(list.map(({ protocol }) => PROTOCOL_NAMES[protocol]))].join(', ')}
-            </td>
-            <td class="end num">
-              {formatBytes(bytes)}
-              <meter class="share" min={0} max={most} value={bytes} aria-hidden="true" />
-            </td>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {rows.slice(0, MOST_DEVICES).map(({ list, bytes }) => (
+            <tr key={list[0]!.device.id}>
+              <th scope="row">
+                <a href={`/sessions?device=${encodeURIComponent(list[0]!.device.id)}`}>
+                  {deviceLabel(list[0]!)}
+                </a>
+              </th>
+              <td class="soft small">
+                {[...new Set(list.map(({ protocol }) => PROTOCOL_NAMES[protocol]))].join(', ')}
+              </td>
+              <td class="end num">
+                {formatBytes(bytes)}
+                <meter class="share" min={0} max={most} value={bytes} aria-hidden="true" />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

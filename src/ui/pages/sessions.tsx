@@ -183,6 +183,23 @@ export function SessionsPage() {
             </option>
           ))}
         </select>
+        <select
+          class="narrow-only"
+          aria-label={t('sessions.order')}
+          value={`${order.isDown ? '-' : ''}${order.key}`}
+          onChange={(event) => set('order', event.currentTarget.value)}
+        >
+          {all
+            .filter(({ compare }) => compare)
+            .flatMap(({ key, label }) => [
+              <option key={key} value={key}>
+                {label} ↑
+              </option>,
+              <option key={`-${key}`} value={`-${key}`}>
+                {label} ↓
+              </option>,
+            ])}
+        </select>
         {filter.governed !== '' && (
           <button type="button" class="button small" onClick={() => set('switch', '')}>
             {SWITCH_NAMES[filter.governed]} ×<span class="hidden-text">{t('sessions.removeFilter')}</span>

@@ -1,0 +1,37 @@
+// One request at a time, with its state for the page: what buttons, faults and notices need.
+import { useState } from 'preact/hooks';
+import { ApiError } from '../api/client.ts';
+
+export interface Request {
+  readonly isBusy: boolean;
+  readonly error: unknown;
+  /** What is wrong with one field. */
+  readonly about: (field: string) => string | undefined;
+  /** Resolves to whether it succeeded. */
+  readonly send: (work: () => Promise<unknown>) => Promise<boolean>;
+  readonly clear: () => void;
+}
+
+export function useRequest(): Request {
+  const [isBusy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  return {
+    isBusy,
+    error,
+    about: (field) => (error instanceof ApiError ? error.about(field) : undefined),
+    send: async (work) => {
+      setBusy(true);
+      setError(null);
+      try {
+        await work();
+        return true;
+      } catch (failure) {
+        setError(failure);
+        return false;
+      } finally {
+        setBusy(false);
+      }
+    },
+    clear: () => setError(null),
+  };
+}
