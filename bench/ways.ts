@@ -13,7 +13,7 @@
 import { parseIpv4 } from '../src/core/address.ts';
 import { CONFIG_VERSION, configSchema } from '../src/core/config/schema.ts';
 import { planRuleset } from '../src/core/policy/gateway.ts';
-import { NEEDED_SYSCTLS } from '../src/core/policy/sysctls.ts';
+import { neededSysctls } from '../src/core/policy/sysctls.ts';
 import { TABLE, renderTransaction } from '../src/core/policy/ruleset.ts';
 import { LAN_INTERFACE, WAN_INTERFACE, run } from './topology.ts';
 import type { Scenario } from './traffic.ts';
@@ -79,10 +79,11 @@ const throughway: Way = {
       version: CONFIG_VERSION,
       interfaces: { wan: WAN_INTERFACE, lan: [LAN_INTERFACE] },
     });
-    for (const [name, value] of Object.entries(NEEDED_SYSCTLS)) {
-      run('ip', ['netns', 'exec', router, 'tee', `/proc/sys/${name.replaceAll('.', '/')}`], value);
+    for (const [name, value] of neededSysctls([LAN_INTERFACE], () => null)) {
+      const path = name.includes('/') ? name : name.replaceAll('.', '/');
+      run('ip', ['netns', 'exec', router, 'tee', `/proc/sys/${path}`], value);
     }
-    const ruleset = planRuleset(config, { wanAddress, ownGreRemotes: [] });
+    const ruleset = planRuleset(config, { wanAddress, ownGreRemotes: [], othersFilter: false });
     loadRuleset(router, renderTransaction(ruleset, 'other-schema'));
     if (scenario.protocol === 'esp') loadRuleset(router, espElements(`${TABLE} esp_in`, scenario));
   },

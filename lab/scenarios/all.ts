@@ -13,6 +13,7 @@ import { l2tpScenarios } from './l2tp.ts';
 import { natScenarios } from './nat.ts';
 import { probeScenarios } from './probe.ts';
 import { troubleScenarios } from './trouble.ts';
+import { otherTableScenarios } from './other-tables.ts';
 import { otherScenarios } from './others.ts';
 import { ownTunnelScenarios } from './own-tunnels.ts';
 import { pptpScenarios } from './pptp.ts';
@@ -32,6 +33,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...pptpSwitchScenarios,
   ...l2tpScenarios,
   ...otherScenarios,
+  ...otherTableScenarios,
   ...ipv6Scenarios,
   ...ownTunnelScenarios,
   ...gatewayScenarios,

@@ -82,7 +82,11 @@ export const ownTunnelScenarios: readonly Scenario[] = [
       // Without GRE interfaces in this kernel: the ruleset of a gateway that has one.
       const read = parseConfig(daemon.readConfig());
       claim('config' in read, 'the configuration is in order');
-      const ruleset = planRuleset(read.config, { wanAddress: wan, ownGreRemotes: [server.address] });
+      const ruleset = planRuleset(read.config, {
+        wanAddress: wan,
+        ownGreRemotes: [server.address],
+        othersFilter: false,
+      });
       gateway.run('nft', ['-f', '-'], renderTransaction(ruleset, 'same-schema'));
       gateway.sysctl('net.ipv4.ip_forward', '1');
       const own = new GrePeer(household, gatewayHost(household, ipProtocols.gre));

@@ -197,7 +197,7 @@ export const troubleScenarios: readonly Scenario[] = [
       const before = tableOf(household);
       for (const command of [
         'delete table inet throughway',
-        'flush chain inet throughway forward',
+        'flush chain inet throughway prerouting',
         'flush ruleset',
       ]) {
         gateway.run('nft', [command]);

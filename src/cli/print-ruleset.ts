@@ -51,7 +51,10 @@ export const printRulesetCommand: Command = {
       for (const problem of read.problems) complain(renderProblem(problem));
       return 1;
     }
-    printRuleset(renderTable(planRuleset(read.config, { wanAddress, ownGreRemotes: [] })), given);
+    printRuleset(
+      renderTable(planRuleset(read.config, { wanAddress, ownGreRemotes: [], othersFilter: false })),
+      given,
+    );
     return 0;
   },
 };

@@ -4,6 +4,7 @@ import type { Ipv4Address } from '../core/address.ts';
 import { PROTOCOLS, type Passthrough, type Protocol } from '../core/config/schema.ts';
 import { switchOf, switchOfEntry } from '../core/policy/vpn-flows.ts';
 import type { ConntrackEntry } from '../core/wire/ctnetlink.ts';
+import { ipProtocols } from '../core/wire/ipv4.ts';
 import { deleteExpectations, flushMatching, listExpectations } from '../linux/conntrack.ts';
 
 /** Conntrack entries that were deleted, by the switch that governs them. */
@@ -41,6 +42,16 @@ function hadAddress({ original, reply }: ConntrackEntry, address: Ipv4Address): 
   return (
     reply.destination === address ||
     (original.destination === address && reply.source !== original.destination)
+  );
+}
+
+/**
+ * ESP that conntrack translates, as it did before this gateway began or as another table has told it:
+ * its entries, one for all devices of a server, would overrule the pairs.
+ */
+export async function endTranslatedEsp(): Promise<void> {
+  await flushMatching(
+    ({ original, reply }) => original.protocol === ipProtocols.esp && reply.destination !== original.source,
   );
 }
 

@@ -6,8 +6,9 @@ import { parseConfig, setInText } from '../core/config/document.ts';
 import { renderProblem, type Problem } from '../core/config/problem.ts';
 import { PROTOCOLS, type Config, type Passthrough } from '../core/config/schema.ts';
 import { DROP_REASONS } from '../core/policy/counters.ts';
-import { findForeignDrops } from '../core/policy/foreign.ts';
+import { filtersForwarded, findForeignDrops } from '../core/policy/foreign.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
+import { layoutOf, type Layout } from '../core/policy/layout.ts';
 import type { SystemState } from '../core/policy/system.ts';
 import { ipProtocols } from '../core/wire/ipv4.ts';
 import type { NftCounter } from '../core/wire/nftables.ts';
@@ -17,7 +18,7 @@ import { watchTables } from '../linux/nft-events.ts';
 import { openXfrmMonitor, type XfrmMonitor } from '../linux/xfrm.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { readConfigText, stageConfigText, type StateDirectory } from './files.ts';
-import { endDisabledFlows, endFlowsOfAddress, type Ended } from './flows.ts';
+import { endDisabledFlows, endFlowsOfAddress, endTranslatedEsp, type Ended } from './flows.ts';
 import { describeInterface, globalIpv4, interfaceTrouble, ipv4Prefix } from './interfaces.ts';
 import { KernelTable, listOtherTables } from './kernel-table.ts';
 import { LAST_GOOD, loadConfig } from './load-config.ts';
@@ -63,7 +64,11 @@ export class Gateway {
   #xfrm: XfrmMonitor | null = null;
   /** (server, SPI) of the gateway's own security associations, which no device has. */
   #ownPairs: ReadonlySet<string> = new Set();
-  #system: SystemState = { wanAddress: null, ownGreRemotes: [] };
+  #system: SystemState = { wanAddress: null, ownGreRemotes: [], othersFilter: false };
+  /** Whether another table has rules on the way of forwarded packets. */
+  #othersFilter = false;
+  /** Null before the first ruleset. */
+  #layout: Layout | null = null;
   /** What is learned in the kernel belongs to this address. */
   #learnedAddress: Ipv4Address | null = null;
   #tables: { close(): void } | null = null;
@@ -96,7 +101,7 @@ export class Gateway {
       onChange: () => void this.#inTurn(() => this.#followSystem()),
       onError: (error) => this.#trouble('links', `The interfaces cannot be read: ${error.message}`),
     });
-    for (const sentence of applySysctls(this.#options.state)) this.#trouble(`sysctl ${sentence}`, sentence);
+    await this.#lookAtOthers();
     try {
       await this.#enforce(this.#config);
     } catch (error) {
@@ -110,7 +115,7 @@ export class Gateway {
     });
     await this.#markOwnAssociations();
     this.#tables = watchTables((tables) => void this.#inTurn(() => this.#reconcile(tables)));
-    await this.#lookAtOthers();
+    await this.#reconcile(null);
     this.#keepLastGood();
   }
 
@@ -274,11 +279,16 @@ export class Gateway {
 
   /** Brings the kernel to `config` and the system as it is now; a refusal leaves all as it was. Throws Failure. */
   async #enforce(config: Config): Promise<Ended> {
-    const system = readSystemState(this.#links?.snapshot() ?? [], config.interfaces.wan);
+    const system = this.#readSystem(config);
     const former = this.#learnedAddress;
     const address = system.wanAddress;
     const forgetAddress = address !== null && former !== null && address !== former;
+    for (const sentence of applySysctls(this.#options.state, config.interfaces.lan))
+      this.#trouble(`sysctl ${sentence}`, sentence);
     await this.#table.apply(planRuleset(config, system, { forgetAddress }));
+    const layout = layoutOf(config, system);
+    if (layout !== this.#layout && layout === 'early') await endTranslatedEsp();
+    this.#layout = layout;
     this.#config = config;
     this.#system = system;
     if (address !== null) this.#learnedAddress = address;
@@ -293,12 +303,30 @@ export class Gateway {
     return endDisabledFlows(config.passthrough);
   }
 
+  #readSystem({ interfaces }: Config): SystemState {
+    return readSystemState(this.#links?.snapshot() ?? [], interfaces.wan, this.#othersFilter);
+  }
+
   async #followSystem(): Promise<void> {
-    const system = readSystemState(this.#links?.snapshot() ?? [], this.#config.interfaces.wan);
+    const system = this.#readSystem(this.#config);
+    // An interface that has come has settings of its own.
+    applySysctls(this.#options.state, this.#config.interfaces.lan);
     if (JSON.stringify(system) === JSON.stringify(this.#system)) return;
+    const before = this.#system;
     await this.#enforceAgain();
+    if (system.othersFilter !== before.othersFilter)
+      this.#options.log(
+        'info',
+        system.othersFilter
+          ? 'another table has rules for forwarded packets: ESP keeps its device address until they have seen it'
+          : 'no other table has rules for forwarded packets: ESP takes the short way',
+      );
     const address = this.#system.wanAddress;
-    this.#options.log('info', address === null ? 'the WAN has no address' : `the WAN address is ${address}`);
+    if (address !== before.wanAddress)
+      this.#options.log(
+        'info',
+        address === null ? 'the WAN has no address' : `the WAN address is ${address}`,
+      );
   }
 
   /** As `#enforce` with the configuration in force; a refusal is told, and tried again in a second. */
@@ -319,7 +347,10 @@ export class Gateway {
       await this.#enforceAgain();
       await this.#markOwnAssociations();
     }
-    if (tables === null || [...tables].some((name) => name !== 'throughway')) await this.#lookAtOthers();
+    if (tables === null || [...tables].some((name) => name !== 'throughway')) {
+      await this.#lookAtOthers();
+      await this.#followSystem();
+    }
   }
 
   /**
@@ -348,7 +379,9 @@ export class Gateway {
       }),
     );
     try {
-      const found = findForeignDrops(await listOtherTables(this.#options.nft), { wan, lan, prefixes });
+      const others = await listOtherTables(this.#options.nft);
+      this.#othersFilter = filtersForwarded(others);
+      const found = findForeignDrops(others, { wan, lan, prefixes });
       const keys = new Set(found.map((sentence) => `foreign ${sentence}`));
       for (const key of this.#troubles.keys())
         if (key.startsWith('foreign ') && !keys.has(key)) this.#troubles.delete(key);
@@ -408,10 +441,11 @@ export class Gateway {
   }
 }
 
-function readSystemState(links: readonly SystemLink[], wanName: string): SystemState {
+function readSystemState(links: readonly SystemLink[], wanName: string, othersFilter: boolean): SystemState {
   const wan = links.find((link) => link.name === wanName);
   return {
     wanAddress: wan?.up ? globalIpv4(wan) : null,
     ownGreRemotes: links.flatMap((link) => link.greRemote ?? []),
+    othersFilter,
   };
 }

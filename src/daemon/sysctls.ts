@@ -1,16 +1,16 @@
 // The kernel settings that the gateway needs. What was there before is kept in the state directory,
 // so that `throughway down` can put it back, also after a crash or an upgrade.
-import { NEEDED_SYSCTLS } from '../core/policy/sysctls.ts';
+import { neededSysctls, valueSetFor } from '../core/policy/sysctls.ts';
 import { readSysctl, writeSysctl } from '../linux/sysctl.ts';
 import type { StateDirectory } from './files.ts';
 
 const FILE = 'sysctls.json';
 
 /** Sets what is needed; returns a sentence for each setting that the kernel refused. */
-export function applySysctls(state: StateDirectory): string[] {
+export function applySysctls(state: StateDirectory, lan: readonly string[]): string[] {
   const former = readFormer(state);
   const troubles: string[] = [];
-  for (const [name, value] of Object.entries(NEEDED_SYSCTLS)) {
+  for (const [name, value] of neededSysctls(lan, readSysctl)) {
     const found = readSysctl(name);
     if (found === null || found === value) continue;
     former[name] ??= found;
@@ -30,7 +30,7 @@ export function applySysctls(state: StateDirectory): string[] {
 /** Puts back what `applySysctls` found, except where somebody else has changed it since. */
 export function restoreSysctls(state: StateDirectory): void {
   for (const [name, value] of Object.entries(readFormer(state))) {
-    if (readSysctl(name) === NEEDED_SYSCTLS[name]) writeSysctl(name, value);
+    if (readSysctl(name) === valueSetFor(name)) writeSysctl(name, value);
   }
   state.remove(FILE);
 }

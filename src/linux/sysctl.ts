@@ -3,7 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { LinuxError } from './libc.ts';
 
-const fileOf = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`;
+/** As sysctl(8): a name with slashes is a path already, in which dots belong to an interface's name. */
+const fileOf = (name: string): string => `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`;
 
 /** The value, or null where this kernel has no such setting. */
 export function readSysctl(name: string): string | null {
@@ -14,13 +15,9 @@ export function readSysctl(name: string): string | null {
   }
 }
 
-/** A setting of IPv4 on one interface; its name may hold dots, which the notation above cannot. */
+/** A setting of IPv4 on one interface; its name may hold dots. */
 export function readInterfaceSysctl(interfaceName: string, setting: string): string | null {
-  try {
-    return readFileSync(`/proc/sys/net/ipv4/conf/${interfaceName}/${setting}`, 'utf8').trim();
-  } catch {
-    return null;
-  }
+  return readSysctl(`net/ipv4/conf/${interfaceName}/${setting}`);
 }
 
 export function writeSysctl(name: string, value: string): void {

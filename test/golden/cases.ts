@@ -29,6 +29,7 @@ function renderCase(source: string): string {
   const remotes = /own GRE to (.*)/.exec(system)?.[1]?.split(', ') ?? [];
   const ruleset = planRuleset(read.config, {
     wanAddress: system.includes('no WAN address') ? null : parseIpv4('198.51.100.2'),
+    othersFilter: system.includes('others filter'),
     ownGreRemotes: remotes.map((one) => parseIpv4(one)!),
   });
   return `${source.split('\n')[0]}\n${renderTransaction(ruleset, 'same-schema')}${renderForget(ruleset)}`;

@@ -8,10 +8,12 @@
 //
 // 1 and 2 use their evidence up, so spoofed SPIs cannot fill the map. All are guesses by order of
 // arrival, which need no daemon; a daemon that knows better corrects the pairs.
-import type { Ipv4Address } from '../address.ts';
 import type { Config } from '../config/schema.ts';
 import { countAs } from './counters.ts';
+import { STAYS } from './filter.ts';
+import { layoutOf } from './layout.ts';
 import { interfaceSet, rule, type Chain, type Declaration } from './ruleset.ts';
+import type { SystemState } from './system.ts';
 
 /** How many unanswered new SPIs of one server are remembered; a tenth of a second of ten devices starting at once. */
 const WAITING_SLOTS = 10;
@@ -80,37 +82,36 @@ export function espDeclarations(): Declaration[] {
   ];
 }
 
-/** The chains that packets of ESP are led through; the hooks that lead them there are in gateway.ts. */
-export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain[] {
+/** The chains that packets of ESP over IPv4 are led through; filter.ts and hooks.ts lead them here. */
+export function espChains(config: Config, system: SystemState): Chain[] {
+  const { wanAddress } = system;
   const lan = interfaceSet(config.interfaces.lan);
   const wan = `"${config.interfaces.wan}"`;
   const own = rule(
-    'ip daddr . esp spi @own_sa return',
+    'ip daddr . esp spi @own_sa accept',
     "ESP of the gateway's own tunnels is for the gateway",
   );
   // With each element, since the timeout of a map that exists cannot be changed.
   const idle = `${config.timeouts.esp_seconds * REFRESH_EVERY}s`;
-  const theirs = rule('meta nfproto ipv6 return', 'IPv6 is routed, not translated');
   if (wanAddress === null || config.passthrough.ipsec === 'disabled') {
     const reason = wanAddress === null ? countAs('esp_unknown') : countAs('ipsec_disabled');
     const why =
       wanAddress === null ? 'No WAN address yet: no ESP to translate' : 'IPSec Passthrough is disabled';
+    const empty = [
+      'esp_learn',
+      'esp_elsewhere',
+      'esp_refresh',
+      'esp_from_lan',
+      'esp_to_wan',
+      'esp_out_refresh',
+      'esp_new',
+    ];
     return [
-      {
-        name: 'esp_prerouting',
-        hook: null,
-        rules: [theirs, own, rule(`iifname ${wan} ${reason} drop`, why)],
-      },
-      { name: 'esp_learn', hook: null, rules: [] },
-      { name: 'esp_refresh', hook: null, rules: [] },
-      { name: 'esp_to_wan', hook: null, rules: [] },
-      { name: 'esp_out_refresh', hook: null, rules: [] },
-      { name: 'esp_new', hook: null, rules: [] },
-      { name: 'esp_server', hook: null, rules: [] },
-      { name: 'icmp_prerouting', hook: null, rules: [] },
-      { name: 'ike_seen', hook: null, rules: [] },
+      { name: 'esp_prerouting', hook: null, rules: [own, rule(`iifname ${wan} ${reason} drop`, why)] },
+      ...[...empty, 'esp_server', 'ike_seen'].map((name): Chain => ({ name, hook: null, rules: [] })),
     ];
   }
+  const isEarly = layoutOf(config, system) === 'early';
   return [
     {
       name: 'esp_prerouting',
@@ -119,31 +120,51 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
       // device and not for the gateway was seen to when it was learned, or by the daemon since.
       rules: [
         rule(
-          `meta nfproto ipv4 iifname ${lan} notrack accept`,
-          'ESP of LAN devices: translated when it is forwarded, see esp_to_wan',
+          isEarly ? `iifname ${lan} goto esp_from_lan` : `iifname ${lan} accept`,
+          isEarly ? 'ESP of LAN devices' : 'ESP of LAN devices: translated at the end of forward',
         ),
+        rule(`iifname != ${wan} accept`, 'Other interfaces are none of our business'),
         rule(`${IS_REFRESH} jump esp_refresh`, 'Now and then a pair is refreshed'),
-        rule(
-          'ip daddr set ip saddr . esp spi map @esp_in notrack accept',
-          'Known server and SPI: on to its device',
-        ),
-        theirs,
-        rule(`iifname != ${wan} return`, 'Other interfaces are none of our business'),
-        rule(`ip daddr != ${wanAddress} return`, 'Not for our WAN address'),
+        rule('ip daddr set ip saddr . esp spi map @esp_in accept', 'Known server and SPI: on to its device'),
+        rule(`ip daddr != ${wanAddress} goto esp_elsewhere`, 'Not for our WAN address'),
         own,
-        rule('notrack goto esp_learn', 'Unknown SPI: whose may it be?'),
+        rule('goto esp_learn', 'Unknown SPI: whose may it be?'),
       ],
+    },
+    {
+      name: 'esp_elsewhere',
+      hook: null,
+      // Whatever conntrack says: an outbound flow makes it take this for an answer.
+      rules: [
+        rule(STAYS, 'For another address of the gateway'),
+        rule(`${countAs('wan_new')} drop`, 'No device has an address that the internet could know'),
+      ],
+    },
+    {
+      name: 'esp_from_lan',
+      hook: null,
+      rules: isEarly
+        ? [
+            rule('ip ttl < 2 accept', 'Its end is here, and the error must find the device'),
+            rule(`${IS_REFRESH} goto esp_out_refresh`, 'Now and then an SPI is refreshed'),
+            rule(
+              `ip saddr . ip daddr . esp spi @esp_out ip saddr set ${wanAddress} accept`,
+              'Known outbound SPI',
+            ),
+            rule('goto esp_out_refresh', 'A new outbound SPI'),
+          ]
+        : [],
     },
     {
       name: 'esp_refresh',
       hook: null,
       rules: [
         rule(
-          `@th,32,32 1 ip daddr set ip saddr . esp spi map @esp_in ${countAs('esp_same_spi')} notrack accept`,
+          `@th,32,32 1 ip daddr set ip saddr . esp spi map @esp_in ${countAs('esp_same_spi')} accept`,
           'Sequence 1 on a known SPI: counted, two devices may share the SPI',
         ),
         rule(
-          `ip daddr set ip saddr . esp spi map @esp_in update @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } notrack accept`,
+          `ip daddr set ip saddr . esp spi map @esp_in update @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } accept`,
           'Known server and SPI: on to its device',
         ),
       ],
@@ -177,13 +198,14 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
       ],
     },
     {
-      name: 'esp_to_wan',
+      name: 'esp_out_refresh',
       hook: null,
       rules: [
-        rule(`oifname != ${wan} accept`, 'From the WAN, translated in prerouting; or between LANs'),
-        rule(`${IS_REFRESH} jump esp_out_refresh`, 'Now and then an SPI is refreshed'),
+        ...(isEarly
+          ? [rule(`fib daddr oifname != ${wan} accept`, 'To another LAN, or to the gateway itself')]
+          : []),
         rule(
-          `ip saddr . ip daddr . esp spi @esp_out ip saddr set ${wanAddress} accept`,
+          `ip saddr . ip daddr . esp spi @esp_out update @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } ip saddr set ${wanAddress} accept`,
           'Known outbound SPI',
         ),
         rule('jump esp_new', 'A new outbound SPI'),
@@ -191,14 +213,18 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
       ],
     },
     {
-      name: 'esp_out_refresh',
+      name: 'esp_to_wan',
       hook: null,
-      rules: [
-        rule(
-          `ip saddr . ip daddr . esp spi @esp_out update @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } ip saddr set ${wanAddress} accept`,
-          'Known outbound SPI',
-        ),
-      ],
+      rules: isEarly
+        ? []
+        : [
+            rule(`${IS_REFRESH} goto esp_out_refresh`, 'Now and then an SPI is refreshed'),
+            rule(
+              `ip saddr . ip daddr . esp spi @esp_out ip saddr set ${wanAddress} accept`,
+              'Known outbound SPI',
+            ),
+            rule('goto esp_out_refresh', 'A new outbound SPI'),
+          ],
     },
     {
       name: 'esp_new',
@@ -246,16 +272,6 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
       ],
     },
     {
-      name: 'icmp_prerouting',
-      hook: null,
-      rules: [
-        rule(
-          `iifname ${wan} ip daddr ${wanAddress} @th,0,8 { 3, 11, 12 } @th,64,8 0x45 @th,136,8 50 ip daddr set @th,192,32 . @th,224,32 map @esp_errors notrack accept`,
-          'An error about ESP, such as too big: to the device that sent it',
-        ),
-      ],
-    },
-    {
       name: 'ike_seen',
       hook: null,
       rules: [
@@ -264,6 +280,38 @@ export function espChains(config: Config, wanAddress: Ipv4Address | null): Chain
           'Quick Mode, IKE_AUTH or CREATE_CHILD_SA: an SA may follow',
         ),
       ],
+    },
+  ];
+}
+
+/** ICMP errors about outbound ESP: they quote the WAN address, and find their device by the SPI. */
+export function icmpChains(config: Config, system: SystemState): Chain[] {
+  const { wanAddress } = system;
+  const isOn = wanAddress !== null && config.passthrough.ipsec === 'enabled';
+  const late = layoutOf(config, system) === 'late' ? 'notrack ' : '';
+  const about = `ip daddr ${wanAddress} @th,0,8 { 3, 11, 12 } @th,64,8 0x45 @th,136,8 50 ip daddr set @th,192,32 . @th,224,32 map @esp_errors`;
+  return [
+    {
+      name: 'icmp_prerouting',
+      hook: null,
+      rules: isOn
+        ? [
+            rule(
+              `iifname "${config.interfaces.wan}" ${about} ${late}accept`,
+              'An error about ESP, such as too big: to the device that sent it',
+            ),
+          ]
+        : [],
+    },
+    {
+      name: 'own_errors',
+      hook: 'route hook output priority mangle',
+      rules: isOn ? [rule('meta l4proto icmp jump own_icmp', "The gateway's own errors about ESP")] : [],
+    },
+    {
+      name: 'own_icmp',
+      hook: null,
+      rules: isOn ? [rule(about, 'ESP that has the WAN address already: to the device that sent it')] : [],
     },
   ];
 }

@@ -136,6 +136,21 @@ function infinitive(does: string): string {
   return does.replace('s', '');
 }
 
+/** Whether any of these tables has rules, or a policy, for packets that pass the gateway. */
+export function filtersForwarded(listing: readonly unknown[]): boolean {
+  const items = listing as readonly { chain?: JsonChain; rule?: JsonRule }[];
+  const ruled = new Set(
+    items.flatMap(({ rule }) => (rule ? [`${rule.family} ${rule.table} ${rule.chain}`] : [])),
+  );
+  return items.some(
+    ({ chain }) =>
+      chain !== undefined &&
+      ['ip', 'inet'].includes(chain.family) &&
+      ['prerouting', 'forward', 'postrouting'].includes(chain.hook ?? '') &&
+      (chain.policy === 'drop' || ruled.has(`${chain.family} ${chain.table} ${chain.name}`)),
+  );
+}
+
 interface Place {
   readonly sure: boolean;
   readonly where: string;

@@ -6,6 +6,7 @@
 // Both need to know which port masquerade has chosen, so they are learned from young flows.
 import type { Ipv4Address } from '../address.ts';
 import type { Config } from '../config/schema.ts';
+import { vpnUdp } from './filter.ts';
 import { interfaceSet, rule, type Chain, type Declaration, type Rule } from './ruleset.ts';
 
 /** How long a server may take to answer from its moved port (RFC 2661 5.8 gives up before). */
@@ -32,8 +33,18 @@ export function natChains(config: Config, wanAddress: Ipv4Address | null): Chain
   const lan = interfaceSet(config.interfaces.lan);
   const dstnat: Rule[] = [];
   const srcnat: Rule[] = [
-    rule(`iifname ${lan} oifname ${wan} meta nfproto ipv4 masquerade`, 'LAN devices share the WAN address'),
+    rule(
+      // ESP has it from esp.ts; conntrack would translate it once more, by addresses alone.
+      `iifname ${lan} oifname ${wan} meta nfproto ipv4 ${wanAddress === null ? '' : `ip saddr != ${wanAddress} `}masquerade`,
+      'LAN devices share the WAN address',
+    ),
   ];
+  srcnat.push(
+    rule(
+      `iifname ${wan} ct status dnat meta l4proto udp ct timeout set "${vpnUdp(config)}"`,
+      'L2TP answers from another port, and port forwards: idle tunnels live long enough',
+    ),
+  );
   if (wanAddress !== null) {
     dstnat.push(
       rule(

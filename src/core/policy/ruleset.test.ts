@@ -30,6 +30,7 @@ const small: Ruleset = {
     },
     { name: 'empty', hook: null, rules: [] },
   ],
+  unneeded: [],
   forget: ['known'],
 };
 
@@ -118,6 +119,7 @@ const address = fc.ipV4().map((text) => parseIpv4(text)!);
 const system: fc.Arbitrary<SystemState> = fc.record({
   wanAddress: fc.option(address),
   ownGreRemotes: fc.uniqueArray(address, { maxLength: 3 }),
+  othersFilter: fc.boolean(),
 });
 
 it('every ruleset of any configuration keeps to what nft 1.0.6 takes', () => {

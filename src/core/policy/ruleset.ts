@@ -9,7 +9,7 @@ export const TABLE_NAME = 'throughway';
 export const TABLE = `inet ${TABLE_NAME}`;
 
 /** Raised whenever a set, map or chain changes in a way that an existing table cannot take over. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 
 /** The comment of our table, by which a later version knows whether it can take the table over. */
 export const TABLE_COMMENT = `Throughway, schema ${SCHEMA}: written by the daemon, change its configuration instead`;
@@ -38,6 +38,8 @@ export interface Declaration {
 export interface Ruleset {
   readonly declarations: readonly Declaration[];
   readonly chains: readonly Chain[];
+  /** Chains with hooks that are not needed now, and go if they are there. */
+  readonly unneeded: readonly { readonly name: string; readonly hook: string }[];
   /** Sets and maps whose learned elements must go, because their protocol is off or their address is gone. */
   readonly forget: readonly string[];
 }
@@ -72,7 +74,12 @@ export function renderTransaction(ruleset: Ruleset, existing: 'same-schema' | 'o
     existing === 'same-schema'
       ? [addTable, `flush table ${TABLE}`]
       : [addTable, `delete table ${TABLE}`, addTable];
-  return `${begin.join('\n')}\n${renderTable(ruleset)}`;
+  // Added first, so that it is no error when they are not there.
+  const end = ruleset.unneeded.map(
+    ({ name, hook }) =>
+      `add chain ${TABLE} ${name} { type ${hook}; policy accept; }\ndelete chain ${TABLE} ${name}\n`,
+  );
+  return `${begin.join('\n')}\n${renderTable(ruleset)}${end.join('')}`;
 }
 
 /**
@@ -84,6 +91,11 @@ export function renderForget(ruleset: Ruleset): string {
     .filter((one) => ruleset.forget.includes(one.name))
     .map((one) => `flush ${one.kind} ${TABLE} ${one.name}\n`)
     .join('');
+}
+
+/** For a match on one of several addresses. */
+export function addressSet(addresses: readonly string[]): string {
+  return `{ ${addresses.join(', ')} }`;
 }
 
 /** `"eth1"` or `{ "eth1", "eth2" }`. */

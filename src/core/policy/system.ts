@@ -6,4 +6,6 @@ export interface SystemState {
   readonly wanAddress: Ipv4Address | null;
   /** The far ends of the gateway's own GRE interfaces. */
   readonly ownGreRemotes: readonly Ipv4Address[];
+  /** Whether other tables have rules on the way of forwarded packets, so that ours must not stand in their view. */
+  readonly othersFilter: boolean;
 }

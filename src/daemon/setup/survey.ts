@@ -2,7 +2,7 @@
 // is typed in, other firewalls, what the kernel lacks, and which kernel settings would change. Only reads.
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { parseIpv4 } from '../../core/address.ts';
-import { NEEDED_SYSCTLS } from '../../core/policy/sysctls.ts';
+import { neededSysctls } from '../../core/policy/sysctls.ts';
 import { readSystem, type SystemSnapshot } from '../../linux/links.ts';
 import type { Nft } from '../../linux/nft.ts';
 import { readSysctl } from '../../linux/sysctl.ts';
@@ -61,7 +61,7 @@ async function survey(nft: Nft): Promise<Survey> {
     remoteShell: findRemoteShell(process.pid),
     otherTables: await listOtherTables(nft),
     missing: await missingFeatures(nft),
-    sysctls: Object.entries(NEEDED_SYSCTLS).flatMap(([name, to]) => {
+    sysctls: neededSysctls([], readSysctl).flatMap(([name, to]) => {
       const from = readSysctl(name);
       return from === null || from === to ? [] : [{ name, from, to }];
     }),
