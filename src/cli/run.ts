@@ -1,13 +1,33 @@
 // `throughway run`: the daemon in the foreground.
-import { DEFAULTS, complain, configOption, socketOption, stateDirOption, type Command } from './command.ts';
+import {
+  DEFAULTS,
+  complain,
+  configOption,
+  socketOption,
+  stateDirOption,
+  UsageError,
+  type Command,
+} from './command.ts';
 import { renderProblem } from '../core/config/problem.ts';
 
 export const runCommand: Command = {
   name: 'run',
   args: [],
   summary: 'run the gateway in the foreground until it is told to stop',
-  options: [configOption, stateDirOption, socketOption],
+  options: [
+    configOption,
+    stateDirOption,
+    socketOption,
+    { name: 'trace', value: 'FILE', help: 'write what is observed and what becomes of it, as a transcript' },
+    {
+      name: 'trace-masked',
+      value: null,
+      help: 'with --trace: other addresses and names stand for the real ones',
+    },
+  ],
   async run(given) {
+    if (given.flag('trace-masked') && !given.flag('trace'))
+      throw new UsageError('"--trace-masked" is only for a trace: name its file with --trace FILE.');
     // Loaded only here, so that the other commands start quickly.
     const { runDaemon } = await import('../daemon/run.ts');
     const { Failure } = await import('../daemon/failure.ts');
@@ -16,6 +36,8 @@ export const runCommand: Command = {
         config: given.text('config') ?? DEFAULTS.config,
         stateDir: given.text('state-dir') ?? DEFAULTS.stateDir,
         socket: given.text('socket') ?? DEFAULTS.socket,
+        trace: given.text('trace') ?? null,
+        traceMasked: given.flag('trace-masked'),
       });
       return 0;
     } catch (error) {

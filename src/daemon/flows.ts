@@ -1,6 +1,7 @@
 // Which running connections end, and ending them: those of a protocol that is off, and those of a
 // WAN address that is gone. The rules block them already; this frees what they hold.
 import type { Ipv4Address } from '../core/address.ts';
+import type { SessionRecord } from '../core/alg/session-record.ts';
 import { PROTOCOLS, type Passthrough, type Protocol } from '../core/config/schema.ts';
 import { switchOf, switchOfEntry } from '../core/policy/vpn-flows.ts';
 import type { ConntrackEntry } from '../core/wire/ctnetlink.ts';
@@ -35,6 +36,24 @@ export async function endFlowsOfAddress(address: Ipv4Address): Promise<number> {
   const ended = await flushMatching((entry) => hadAddress(entry, address) && switchOfEntry(entry) !== null);
   collectGarbage(ended);
   return ended;
+}
+
+/** Resolves to how many connections of a session there were. */
+export async function endFlowsOfSession({ client, server, flows }: SessionRecord): Promise<number> {
+  const wanted = new Set(flows.map((flow) => `${flow.protocol} ${flow.clientPort} ${flow.serverPort}`));
+  if (wanted.size === 0) return 0;
+  return flushMatching(({ original, reply }) => {
+    const { protocol } = original;
+    // Either end may have begun; translated addresses stand in the other direction only.
+    return (
+      (original.source === client &&
+        original.destination === server &&
+        wanted.has(`${protocol} ${original.sourcePort} ${original.destinationPort}`)) ||
+      (reply.source === client &&
+        original.source === server &&
+        wanted.has(`${protocol} ${reply.sourcePort} ${original.sourcePort}`))
+    );
+  });
 }
 
 /** Whether a device's flow is translated to this address of the WAN, whoever began it. */

@@ -2,6 +2,7 @@
 // through here, one at a time: the operator's switches, a reload, the WAN's address, somebody else's
 // hand in our table. Knows no HTTP and no command line.
 import type { Ipv4Address } from '../core/address.ts';
+import type { SessionRecord } from '../core/alg/session-record.ts';
 import { parseConfig, setInText } from '../core/config/document.ts';
 import { renderProblem, type Problem } from '../core/config/problem.ts';
 import { PROTOCOLS, type Config, type Passthrough } from '../core/config/schema.ts';
@@ -16,13 +17,21 @@ import { createLinkMonitor, type DefaultRoute, type LinkMonitor, type SystemLink
 import type { Nft } from '../linux/nft.ts';
 import { watchTables } from '../linux/nft-events.ts';
 import { openXfrmMonitor, type XfrmMonitor } from '../linux/xfrm.ts';
+import { describeSwitch, telling, type Telling } from './event-log.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { readConfigText, stageConfigText, type StateDirectory } from './files.ts';
-import { endDisabledFlows, endFlowsOfAddress, endTranslatedEsp, type Ended } from './flows.ts';
+import {
+  endDisabledFlows,
+  endFlowsOfAddress,
+  endFlowsOfSession,
+  endTranslatedEsp,
+  type Ended,
+} from './flows.ts';
 import { describeInterface, globalIpv4, interfaceTrouble, ipv4Prefix } from './interfaces.ts';
 import { KernelTable, listOtherTables } from './kernel-table.ts';
 import { LAST_GOOD, loadConfig } from './load-config.ts';
 import type { Log } from './log.ts';
+import type { Released } from './sessions.ts';
 import type { InterfaceStatus, Status } from './status.ts';
 import { applySysctls, forwardingTrouble, restoreSysctls } from './sysctls.ts';
 import { VERSION } from './version.ts';
@@ -38,6 +47,10 @@ export interface GatewayOptions {
   readonly state: StateDirectory;
   readonly nft: Nft;
   readonly log: Log;
+  /** For the journal of events. */
+  readonly tell: (event: Telling) => void;
+  /** A configuration came into force; called before what it forbids is taken from the kernel. */
+  readonly onConfig: (config: Config) => void;
 }
 
 /** The gateway at one moment, for the doctor. */
@@ -161,6 +174,7 @@ export class Gateway {
         this.#options.log('info', `${protocol} passthrough ${wanted[protocol]}`, {
           ended: ended[protocol] ?? 0,
         });
+        this.#options.tell(describeSwitch(protocol, wanted[protocol], ended[protocol] ?? 0));
       }
       this.#keepLastGood(text);
       return ended;
@@ -185,6 +199,7 @@ export class Gateway {
       this.#configProblems = [];
       this.#keepLastGood(text);
       this.#options.log('info', 'configuration reloaded');
+      this.#options.tell(telling('config', 'info', 'The configuration was read again and is in force.'));
     });
   }
 
@@ -290,6 +305,7 @@ export class Gateway {
     if (layout !== this.#layout && layout === 'early') await endTranslatedEsp();
     this.#layout = layout;
     this.#config = config;
+    this.#options.onConfig(config);
     this.#system = system;
     if (address !== null) this.#learnedAddress = address;
     this.#clear('table');
@@ -322,11 +338,13 @@ export class Gateway {
           : 'no other table has rules for forwarded packets: ESP takes the short way',
       );
     const address = this.#system.wanAddress;
-    if (address !== before.wanAddress)
-      this.#options.log(
-        'info',
-        address === null ? 'the WAN has no address' : `the WAN address is ${address}`,
-      );
+    if (address === before.wanAddress) return;
+    this.#options.log('info', address === null ? 'the WAN has no address' : `the WAN address is ${address}`);
+    this.#options.tell(
+      address === null
+        ? telling('system', 'warn', 'The WAN has no address, so nothing passes.')
+        : telling('system', 'info', `The WAN address is ${address}.`),
+    );
   }
 
   /** As `#enforce` with the configuration in force; a refusal is told, and tried again in a second. */
@@ -413,16 +431,38 @@ export class Gateway {
     if (this.#troubles.get(key) === sentence) return;
     this.#troubles.set(key, sentence);
     this.#options.log('warn', sentence);
+    this.#options.tell(telling('system', 'warn', sentence));
   }
 
   #clear(key: string): void {
     this.#troubles.delete(key);
   }
 
-  /** The state directory reports its own state here. */
-  tellState(sentence: string | null): void {
-    if (sentence === null) this.#clear('state');
-    else this.#trouble('state', sentence);
+  /** Other parts of the daemon report here what is wrong with them, each under a key of its own; null: nothing. */
+  tellTrouble(key: string, sentence: string | null): void {
+    if (sentence === null) this.#clear(key);
+    else this.#trouble(key, sentence);
+  }
+
+  /** The interface numbers of the LANs that are there. */
+  lanIndexes(): ReadonlySet<number> {
+    const lan: readonly string[] = this.#config.interfaces.lan;
+    const links = this.#links?.snapshot() ?? [];
+    return new Set(links.filter(({ name }) => lan.includes(name)).map(({ index }) => index));
+  }
+
+  /** Takes what the kernel holds of one session out of it: its connections and its ESP associations. */
+  release(session: SessionRecord): Promise<Released> {
+    return this.#inTurn(async () => {
+      const { client, server, sas } = session;
+      for (const { direction, spi } of sas) {
+        if (direction === 'in') await this.#table.removeElement('esp_in', `${server} . ${spi}`);
+        else await this.#table.removeElement('esp_out', `${client} . ${server} . ${spi}`);
+      }
+      const connections = await endFlowsOfSession(session);
+      this.#options.log('info', 'a session was ended on request', { session: session.id, connections });
+      return { connections, associations: sas.length };
+    });
   }
 
   #tellConfigProblems(): void {

@@ -6,17 +6,23 @@ import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
 import { keepWatchdogCalm, notifyServiceManager } from '../linux/service-manager.ts';
 import { createApi, listenOnSocket } from './api/server.ts';
+import { watchDrops } from './drop-watch.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { isNftRecent, LEAST_NFT, readNftVersion } from './features.ts';
 import { StateDirectory } from './files.ts';
 import { Gateway } from './gateway.ts';
 import { createLog, type Log } from './log.ts';
+import { openRecords } from './records.ts';
+import { Trace } from './trace.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions {
   readonly config: string;
   readonly stateDir: string;
   readonly socket: string;
+  /** Where to write a transcript of what is observed, or null. */
+  readonly trace: string | null;
+  readonly traceMasked: boolean;
 }
 
 /** Resolves when the daemon has been told to stop. Throws Failure when it cannot start. */
@@ -45,14 +51,32 @@ export async function runDaemon(options: RunOptions): Promise<void> {
 /** Resolves when told to stop; whatever goes wrong before, nothing of ours stays open. */
 async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   let gateway: Gateway | null = null;
-  const stateTroubles: (string | null)[] = [];
-  const state = new StateDirectory(options.stateDir, (sentence) => {
-    if (gateway) gateway.tellState(sentence);
-    else stateTroubles.push(sentence);
+  // What goes wrong before there is a gateway to tell it to.
+  const early: (readonly [key: string, sentence: string | null])[] = [];
+  const tellTrouble = (key: string, sentence: string | null): void => {
+    if (gateway) gateway.tellTrouble(key, sentence);
+    else early.push([key, sentence]);
+  };
+  const state = new StateDirectory(options.stateDir, (sentence) => tellTrouble('state', sentence));
+  const trace = options.trace === null ? null : new Trace(options.trace, options.traceMasked, log);
+  const records = openRecords({
+    folder: options.stateDir,
+    log,
+    trace,
+    onTrouble: (sentence) => tellTrouble('journal', sentence),
+    lanIndexes: () => gateway?.lanIndexes() ?? new Set(),
+    release: (session) => running.release(session),
   });
-  const running = new Gateway({ configPath: options.config, state, nft, log });
+  const running = new Gateway({
+    configPath: options.config,
+    state,
+    nft,
+    log,
+    tell: (event) => records.events.tell(event),
+    onConfig: (config) => records.follow(config),
+  });
   gateway = running;
-  for (const sentence of stateTroubles) running.tellState(sentence);
+  for (const [key, sentence] of early) running.tellTrouble(key, sentence);
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
@@ -62,11 +86,14 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     started = resolve;
   });
   const calmed = keepWatchdogCalm();
-  const api = createApi({ gateway: running, log, ready, onDown: () => stop() });
+  let unwatchDrops = (): void => undefined;
+  const api = createApi({ gateway: running, records, log, ready, onDown: () => stop() });
   try {
     // The socket first: if it cannot be opened, no rule has been touched. Requests wait.
     await listenOnSocket(api, options.socket);
     await running.start();
+    await records.devices.look();
+    unwatchDrops = watchDrops(async () => (await running.status()).drops, records.events);
     started();
     if (running.config.web.listen.length > 0) {
       log('warn', 'web.listen is set, but this version has no web page yet: nothing listens there');
@@ -88,6 +115,8 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     // Those who still wait are answered with an error by the closing socket.
     started();
     await api.close();
+    unwatchDrops();
+    records.close();
     running.close();
   }
   log('info', 'stopped; the gateway goes on without its daemon');

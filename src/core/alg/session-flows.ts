@@ -35,7 +35,7 @@ function count(
   now: Instant,
 ): void {
   const isAnother = part.id !== flow.id && part.id !== 0;
-  const isNew = part.id !== flow.id && change === 'new';
+  const isNew = part.id !== flow.id && change === 'new' && !flow.answered;
   part.id = flow.id;
   if (flow.timeoutSeconds !== null) part.expiresAt = now + flow.timeoutSeconds * 1000;
   const answeredNow = flow.answered && !part.answered;
@@ -100,7 +100,7 @@ function adopt(
     const session =
       table.find(key) ?? table.open({ key, protocol: name, client, server, serverPort: port }, now);
     // It ran before anybody looked, so its negotiation is over.
-    if (session && change === 'update' && flow.assured) session.phase = 'open';
+    if (session && flow.assured) session.phase = 'open';
     return session;
   };
   if (protocol === UDP && serverPort === 500) return open(rawKey(client, server), 'ipsec');

@@ -27,7 +27,7 @@ const MOST_PAIRS = 131_072;
  * others; so an element lives eight times as long as the operator's idle time, and no SA that is
  * less idle than that is ever forgotten.
  */
-const REFRESH_EVERY = 8;
+export const REFRESH_EVERY = 8;
 /** Picks every eighth packet by its sequence number (RFC 4303 2.2), the first one among them. */
 const IS_REFRESH = `@th,32,32 & ${REFRESH_EVERY - 1} == 1`;
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Passthrough } from '../../core/config/schema.ts';
 import { Failure } from '../failure.ts';
 import type { Gateway } from '../gateway.ts';
+import type { Records } from '../records.ts';
 import { createApi, listenOnSocket } from './server.ts';
 
 const ENABLED: Passthrough = { ipsec: 'enabled', pptp: 'enabled', l2tp: 'enabled' };
@@ -50,6 +51,7 @@ beforeEach(() => {
   logged = [];
   api = createApi({
     gateway: gateway as unknown as Gateway,
+    records: {} as Records,
     log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields)}`),
     ready: Promise.resolve(),
     onDown: () => {
@@ -285,6 +287,7 @@ describe('the socket', () => {
     await listenOnSocket(api, path);
     const second = createApi({
       gateway: gateway as unknown as Gateway,
+      records: {} as Records,
       log: () => undefined,
       ready: Promise.resolve(),
       onDown: () => 0,

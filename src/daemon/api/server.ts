@@ -14,11 +14,14 @@ import type { Gateway } from '../gateway.ts';
 import { createProber } from '../probe.ts';
 import type { Log } from '../log.ts';
 import { addDoctorRoutes } from './doctor-routes.ts';
+import type { Records } from '../records.ts';
 import { addProbeRoutes } from './probe-routes.ts';
+import { addSessionRoutes } from './sessions-routes.ts';
 import type { PassthroughChange } from './types.ts';
 
 const STATUS_OF: Partial<Record<FailureCode, number>> = {
   'bad-request': 400,
+  'not-found': 404,
   busy: 409,
   'host-unknown': 422,
   'config-invalid': 409,
@@ -30,6 +33,7 @@ const MOST_BODY_BYTES = 65_536;
 
 export interface ApiOptions {
   readonly gateway: Gateway;
+  readonly records: Records;
   readonly log: Log;
   /** Requests wait for this: the ruleset is in force. */
   readonly ready: Promise<void>;
@@ -37,7 +41,7 @@ export interface ApiOptions {
   readonly onDown: () => void;
 }
 
-export function createApi({ gateway, log, ready, onDown }: ApiOptions): FastifyInstance {
+export function createApi({ gateway, records, log, ready, onDown }: ApiOptions): FastifyInstance {
   const api = Fastify({ logger: false, bodyLimit: MOST_BODY_BYTES, forceCloseConnections: true });
   // A setting that is not known is the sender's mistake, never dropped in silence: zod checks bodies.
   api.setErrorHandler((error, _request, reply) => {
@@ -75,6 +79,7 @@ export function createApi({ gateway, log, ready, onDown }: ApiOptions): FastifyI
   const doctor = new Doctor(gateway);
   api.addHook('onClose', () => doctor.close());
   addDoctorRoutes(api, doctor);
+  addSessionRoutes(api, records);
   addProbeRoutes(
     api,
     createProber(() => gateway.passthrough),

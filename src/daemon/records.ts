@@ -1,0 +1,60 @@
+// Everything the daemon remembers: the journal and what is built on it, opened together and closed in
+// the right order. The gateway works without any of it.
+import { join } from 'node:path';
+import type { SwitchName, SessionRecord } from '../core/alg/session-record.ts';
+import { PROTOCOLS, type Config } from '../core/config/schema.ts';
+import { REFRESH_EVERY } from '../core/policy/esp.ts';
+import { Devices } from './devices.ts';
+import { EventLog } from './event-log.ts';
+import { Journal } from './journal.ts';
+import type { Log } from './log.ts';
+import { Sessions, type Released } from './sessions.ts';
+import type { Trace } from './trace.ts';
+
+export interface RecordsOptions {
+  readonly folder: string;
+  readonly log: Log;
+  readonly trace: Trace | null;
+  readonly onTrouble: (sentence: string | null) => void;
+  readonly lanIndexes: () => ReadonlySet<number>;
+  readonly release: (session: SessionRecord) => Promise<Released>;
+}
+
+export interface Records {
+  readonly events: EventLog;
+  readonly devices: Devices;
+  readonly sessions: Sessions;
+  /** A configuration is in force. */
+  follow(config: Config): void;
+  close(): void;
+}
+
+const noIdle = 0;
+
+export function openRecords({ folder, log, trace, onTrouble, lanIndexes, release }: RecordsOptions): Records {
+  let sessions: Sessions | null = null;
+  const journal = new Journal({
+    path: join(folder, 'journal.sqlite'),
+    onTrouble,
+    live: () => sessions?.kept() ?? [],
+  });
+  const events = new EventLog(journal);
+  const devices = new Devices({ journal, log, lanIndexes });
+  const kept = new Sessions({ journal, devices, events, log, trace, espIdleMs: noIdle, release });
+  sessions = kept;
+  return {
+    events,
+    devices,
+    sessions: kept,
+    follow: (config) => {
+      kept.espIdleMs = config.timeouts.esp_seconds * REFRESH_EVERY * 1000;
+      kept.switch(PROTOCOLS.filter((one): one is SwitchName => config.passthrough[one] === 'disabled'));
+    },
+    close: () => {
+      kept.close();
+      devices.close();
+      journal.close();
+      trace?.close();
+    },
+  };
+}
