@@ -38,7 +38,7 @@ export function meaning(
 }
 
 /** Whether the server speaks the protocol. */
-function speaks(verdict: Verdict): boolean {
+export function speaks(verdict: Verdict): boolean {
   return verdict === 'answered' || verdict === 'refused';
 }
 
