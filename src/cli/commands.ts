@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
+import { explainCommand } from './explain.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
 import { probeCommand } from './probe.ts';
 import { runCommand } from './run.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   disableCommand,
   doctorCommand,
   probeCommand,
+  explainCommand,
   checkConfigCommand,
   printRulesetCommand,
   downCommand,

@@ -1,10 +1,12 @@
 // `npm run golden`: writes the goldens anew. Their diff is a change of behaviour: read it as one.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { renderReference } from '../../src/core/config/reference.ts';
+import { renderTopicsMarkdown } from '../../src/core/advice/topics.ts';
 import { goldenCases } from './cases.ts';
 import { goldenHelp } from './help.ts';
 
 for (const { path, text } of goldenCases()) writeFileSync(path, text);
 writeFileSync(new URL('../../docs/configuration.md', import.meta.url), renderReference());
+writeFileSync(new URL('../../docs/advice.md', import.meta.url), renderTopicsMarkdown());
 mkdirSync(new URL('help/', import.meta.url), { recursive: true });
 for (const { path, text } of goldenHelp()) writeFileSync(path, text);
