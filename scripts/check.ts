@@ -8,6 +8,7 @@ const STEPS: readonly Step[] = [
   { name: 'types', command: ['tsc', '--project', '.'] },
   { name: 'types of the core, without Node', command: ['tsc', '--project', 'src/core'] },
   { name: 'types of the pages', command: ['tsc', '--project', 'src/ui'] },
+  { name: "types of the pages' tests", command: ['tsc', '--project', 'test/pages'] },
   { name: 'dead code', command: ['knip', '--no-progress'] },
   {
     name: 'unit, property and golden tests',

@@ -21,8 +21,21 @@ const PROGRAMS = [
   { program: 'mount', debian: 'mount' },
 ];
 
+/** Either will do. What needs it says so where it is missing and cannot be installed. */
+const BROWSER = {
+  program: 'chromium-headless-shell',
+  or: 'chromium',
+  debian: 'chromium-headless-shell',
+  isOptional: true,
+};
+
 /** What one script needs beyond that. */
-const MORE_PROGRAMS = { 'interop/main.ts': [{ program: 'mmdebstrap', debian: 'mmdebstrap' }] };
+const MORE_PROGRAMS = {
+  'interop/main.ts': [{ program: 'mmdebstrap', debian: 'mmdebstrap' }],
+  'scripts/test.ts': [BROWSER],
+  'scripts/screenshots.ts': [BROWSER],
+  'bench/pages.ts': [BROWSER],
+};
 
 function isOnPath(program) {
   const folders = `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
@@ -70,14 +83,16 @@ function bringPackages() {
 }
 
 function bringPrograms(more) {
-  const missing = [...PROGRAMS, ...more]
-    .filter(({ program }) => !isOnPath(program))
-    .map(({ debian }) => debian);
-  if (missing.length === 0) return;
+  const absent = [...PROGRAMS, ...more].filter(
+    ({ program, or }) => !isOnPath(program) && !(or && isOnPath(or)),
+  );
+  if (absent.length === 0) return;
+  const missing = absent.map(({ debian }) => debian);
   const command = ['apt-get', 'install', '--yes', '--no-install-recommends', ...missing];
   const isRoot = process.getuid?.() === 0;
   const prefix = isRoot ? [] : ['sudo'];
   if (!isOnPath('apt-get') || (!isRoot && !(isOnPath('sudo') && process.stdin.isTTY))) {
+    if (absent.every(({ isOptional }) => isOptional)) return;
     stop(
       `Missing on this machine: ${missing.join(', ')}. Installing them needs root; run: sudo ${command.join(' ')}`,
     );
@@ -97,7 +112,7 @@ function bringPrograms(more) {
 }
 
 /** Those that start or test the daemon serve its pages. */
-const SHOW_PAGES = ['lab/start.ts', 'scripts/test.ts', 'scripts/screenshots.ts'];
+const SHOW_PAGES = ['lab/start.ts', 'scripts/test.ts', 'scripts/screenshots.ts', 'bench/pages.ts'];
 
 function bringPages() {
   const done = run(node, [join(root, 'scripts', 'build-ui.ts'), '--if-stale'], {

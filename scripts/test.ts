@@ -1,5 +1,5 @@
 // `npm test`: the checks, then the tests that meet a kernel in namespaces of their own, then the
-// lab's scenarios. Ends with `N passed, N failed`.
+// lab's scenarios, then the pages in a browser. Ends with `N passed, N failed`.
 import { namespacesForbidden, unshareCommand } from '../lab/enter.ts';
 import { runChecks } from './check.ts';
 import { countOf, runStep, type Tally } from './steps.ts';
@@ -30,5 +30,14 @@ if (forbidden === null) {
 } else {
   process.stdout.write(`left out  the kernel adapters and the lab: ${forbidden}\n`);
 }
+await runStep(
+  {
+    name: 'the pages in a browser',
+    command: [process.execPath, 'test/pages/play.ts'],
+    count: countOf,
+    live: true,
+  },
+  tally,
+);
 process.stdout.write(`${tally.passed} passed, ${tally.failed} failed\n`);
 process.exitCode = tally.failed === 0 ? 0 : 1;

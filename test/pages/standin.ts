@@ -74,7 +74,10 @@ function streamSessions(reply: ServerResponse, all: readonly Session[], changesP
   const send = (name: string, data: unknown): void => {
     reply.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   };
-  send('all', { sessions: all });
+  // As the daemon does: in pieces, so that no single one keeps the page busy.
+  send('all', { sessions: all.slice(0, 500) });
+  for (let from = 500; from < all.length; from += 500)
+    send('some', { changed: all.slice(from, from + 500), gone: [] });
   if (changesPerSecond === 0) return;
   let next = 0;
   const timer = setInterval(() => {

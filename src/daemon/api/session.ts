@@ -87,7 +87,7 @@ export interface GatewayEvent {
 
 /**
  * `GET /api/v1/sessions` with `Accept: text/event-stream`: an event named `all` at first and after a gap, with
- * every session that `GET` would list, then events named `some`, at most four a second.
+ * the sessions that `GET` would list, or the first of them, then events named `some`.
  */
 export interface SessionsAll {
   readonly sessions: readonly Session[];

@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks';
 import type { Session, SessionsAll, SessionsSome } from '../../daemon/api/session.ts';
 
 export interface SessionsNow {
-  /** In no order. A session that has not changed stays the same object. */
+  /** In no order. */
   readonly list: readonly Session[];
   readonly byId: ReadonlyMap<string, Session>;
   /** Whether the stream has brought everything once. */
@@ -65,7 +65,7 @@ function open(): void {
 function show(): void {
   clearTimeout(showing);
   showing = undefined;
-  sessions.value = { list: [...gathered.values()], byId: new Map(gathered), isKnown };
+  sessions.value = { list: [...gathered.values()], byId: gathered, isKnown };
 }
 
 /** Ends the stream and forgets what it brought, as logging out must. */

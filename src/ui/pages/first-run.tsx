@@ -6,6 +6,7 @@ import type { Detected } from '../api/wanted.ts';
 import { Field } from '../parts/field.tsx';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { t } from '../text/text.ts';
 import { whoAmI } from '../api/account.ts';
 import { Door } from './log-in.tsx';
@@ -158,7 +159,7 @@ interface InterfaceTableProps {
 
 function InterfaceTable({ found, wan, lan, onWan, onLan }: InterfaceTableProps) {
   return (
-    <div class="table-scroll">
+    <Scroll>
       <table class="plain ports">
         <thead>
           <tr>
@@ -199,6 +200,6 @@ function InterfaceTable({ found, wan, lan, onWan, onLan }: InterfaceTableProps) 
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

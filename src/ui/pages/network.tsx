@@ -11,6 +11,7 @@ import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
 import { askBeforeLeaving } from '../router.ts';
+import { Scroll } from '../parts/scroll.tsx';
 import { t } from '../text/text.ts';
 
 const TIMEOUTS = ['vpn_udp_seconds', 'udp_seconds', 'tcp_established_seconds', 'esp_seconds'] as const;
@@ -211,7 +212,7 @@ function Interfaces() {
   ];
   return (
     <Panel title={t('network.interfaces')} flush>
-      <div class="table-scroll">
+      <Scroll>
         <table class="plain">
           <thead>
             <tr>
@@ -240,7 +241,7 @@ function Interfaces() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }

@@ -13,6 +13,7 @@ import { Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
 import { deviceLabel, serverLabel } from '../parts/session-labels.ts';
 import { StateMark } from '../parts/state-mark.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { counted, formatBytes, formatNumber, t } from '../text/text.ts';
 import '../styles/overview.css';
 
@@ -113,7 +114,7 @@ function ByProtocol({ running, status }: { running: readonly Session[]; status: 
   const of = Map.groupBy(running, ({ protocol }) => protocol);
   const shown = PROTOCOL_LIST.filter((one) => of.has(one));
   return (
-    <div class="table-scroll">
+    <Scroll>
       <table class="plain">
         <thead>
           <tr>
@@ -153,7 +154,7 @@ function ByProtocol({ running, status }: { running: readonly Session[]; status: 
           )}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -181,7 +182,7 @@ function ByDevice({ running, isKnown }: { running: readonly Session[]; isKnown: 
     .toSorted((a, b) => b.bytes - a.bytes);
   const most = Math.max(1, rows[0]?.bytes ?? 1);
   return (
-    <div class="table-scroll">
+    <Scroll>
       <table class="plain">
         <thead>
           <tr>
@@ -211,7 +212,7 @@ function ByDevice({ running, isKnown }: { running: readonly Session[]; isKnown: 
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -236,7 +237,7 @@ function Drops({ status }: { status: Status }) {
   if (drops.length === 0) return null;
   return (
     <Panel title={t('overview.drops')} lead={t('overview.dropsLead')} flush>
-      <div class="table-scroll">
+      <Scroll>
         <table class="plain">
           <thead>
             <tr>
@@ -255,7 +256,7 @@ function Drops({ status }: { status: Status }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }

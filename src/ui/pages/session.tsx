@@ -12,6 +12,7 @@ import { Page, Panel } from '../parts/page.tsx';
 import { deviceLabel, serverLabel } from '../parts/session-labels.ts';
 import { StateMark } from '../parts/state-mark.tsx';
 import { place } from '../router.ts';
+import { Scroll } from '../parts/scroll.tsx';
 import { counted, formatBytes, formatDateTime, formatNumber, formatSpan, t } from '../text/text.ts';
 import '../styles/session.css';
 
@@ -172,7 +173,7 @@ function Carried({ session }: { session: Session }) {
   const { traffic, last_packet } = session;
   return (
     <Panel title={t('session.carried')} flush>
-      <div class="table-scroll">
+      <Scroll>
         <table class="plain">
           <thead>
             <tr>
@@ -201,7 +202,7 @@ function Carried({ session }: { session: Session }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <p class="under soft small">
         <Lasting session={session} />
       </p>
@@ -223,7 +224,7 @@ function Lasting({ session }: { session: Session }) {
 function Pairs({ pairs }: { pairs: SessionStory['pairs'] }) {
   return (
     <Panel title={t('session.pairs')} lead={counted('session.pairsLead', pairs.length)} flush>
-      <div class="table-scroll">
+      <Scroll>
         <table class="plain">
           <thead>
             <tr>
@@ -248,7 +249,7 @@ function Pairs({ pairs }: { pairs: SessionStory['pairs'] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }

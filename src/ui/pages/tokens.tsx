@@ -8,6 +8,7 @@ import { Choice, Field } from '../parts/field.tsx';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { t } from '../text/text.ts';
 
 export function TokensPage() {
@@ -33,7 +34,7 @@ export function TokensPage() {
         {tokens?.length === 0 ? (
           <p class="empty">{t('tokens.none')}</p>
         ) : (
-          <div class="table-scroll">
+          <Scroll>
             <table class="plain">
               <thead>
                 <tr>
@@ -65,7 +66,7 @@ export function TokensPage() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         )}
       </Panel>
       {isAdding && (

@@ -10,6 +10,7 @@ import { useRequest } from '../parts/form.ts';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
 import { SecondFactor } from '../parts/second-factor.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { t } from '../text/text.ts';
 
 type Open =
@@ -43,7 +44,7 @@ export function UsersPage() {
     >
       <FailureNotice error={request.error} />
       <Panel title={t('users.accounts')} flush>
-        <div class="table-scroll">
+        <Scroll>
           <table class="plain">
             <thead>
               <tr>
@@ -72,10 +73,10 @@ export function UsersPage() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </Panel>
       <Panel title={t('users.logins')} lead={t('users.loginsLead')} flush>
-        <div class="table-scroll">
+        <Scroll>
           <table class="plain">
             <thead>
               <tr>
@@ -116,7 +117,7 @@ export function UsersPage() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </Panel>
       {open?.kind === 'add' && <AddUser onClose={close} />}
       {open?.kind === 'password' && <ChangePassword user={open.user} onClose={close} />}

@@ -1,0 +1,71 @@
+// The pages in a real browser: first what needs no gateway (with the stand-in), then with the real daemon
+// in the lab. Prints a line for each test, and a screenshot's path for each that fails.
+//   node test/pages/play.ts [PART OF A NAME ...]
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { findBrowser, startBrowser } from './browser.ts';
+import { standinTests } from './standin-tests.ts';
+
+export interface PageTest {
+  readonly name: string;
+  play(browser: Browser): Promise<void>;
+}
+
+/** A test that hangs is broken. */
+const PLAY_LIMIT_MS = 60_000;
+
+async function play(test: PageTest, browser: Browser): Promise<boolean> {
+  const began = performance.now();
+  let failure: unknown = null;
+  try {
+    await withinLimit(test.play(browser));
+  } catch (error) {
+    failure = error;
+  }
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  process.stdout.write(`${failure === null ? 'ok    ' : 'FAILED'} ${test.name} (${seconds} s)\n`);
+  if (failure !== null) {
+    process.stdout.write(`       ${failure instanceof Error ? failure.stack : JSON.stringify(failure)}\n`);
+    await photograph(browser.contexts());
+  }
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  return failure === null;
+}
+
+async function photograph(contexts: readonly BrowserContext[]): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'throughway-page-'));
+  const pages: Page[] = contexts.flatMap((context) => context.pages());
+  for (const [index, page] of pages.entries()) {
+    const path = join(folder, `${index}.png`);
+    await page.screenshot({ path, timeout: 5000 }).catch(() => undefined);
+    process.stdout.write(`       it showed: ${page.url()} ${path}\n`);
+  }
+}
+
+function withinLimit(played: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`the test took longer than ${PLAY_LIMIT_MS / 1000} s`)),
+      PLAY_LIMIT_MS,
+    );
+    played.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+const path = findBrowser();
+if (path === null) {
+  process.stdout.write('There is no Chromium. Install it: sudo apt-get install chromium-headless-shell\n');
+  process.exit(77);
+}
+const wanted = process.argv.slice(2);
+const chosen = standinTests.filter(
+  ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
+);
+const browser = await startBrowser(path);
+let failed = 0;
+for (const test of chosen) if (!(await play(test, browser))) failed += 1;
+await browser.close();
+process.stdout.write(`${chosen.length - failed} passed, ${failed} failed\n`);
+process.exit(failed === 0 ? 0 : 1);

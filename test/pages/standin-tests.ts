@@ -1,0 +1,197 @@
+// What the pages must be on any gateway: free of faults for those who cannot see or use a mouse, right on
+// a narrow screen, in both themes and languages, quick with ten thousand sessions.
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import type { Browser, Page } from 'playwright-core';
+import { ADDRESSES } from './addresses.ts';
+import { findFaults } from './axe.ts';
+import type { Fixture } from './fixture.ts';
+import type { PageTest } from './play.ts';
+import { startStandin, type StandinOptions } from './standin.ts';
+
+const WIDE = { width: 1280, height: 860 };
+const NARROW = { width: 360, height: 740 };
+const FOLDER = fileURLToPath(new URL('../../dist/ui', import.meta.url));
+
+/** A page whose own complaints fail the test. */
+async function openPage(
+  browser: Browser,
+  options: Parameters<Browser['newContext']>[0] = {},
+): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext({ viewport: WIDE, ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  return { page, complaints };
+}
+
+async function withStandin(
+  options: StandinOptions,
+  play: (fixture: Fixture) => Promise<void>,
+): Promise<void> {
+  const fixture = await startStandin(options);
+  try {
+    await play(fixture);
+  } finally {
+    fixture.close();
+  }
+}
+
+const settled = (page: Page): Promise<unknown> =>
+  page.waitForFunction(
+    () => document.querySelector('h1') !== null && !document.body.innerText.includes('Loading …'),
+  );
+
+export const standinTests: readonly PageTest[] = [
+  ...(['light', 'dark'] as const).map((colorScheme): PageTest => ({
+    name: `no page has a serious fault, breaks its policy or is too wide, ${colorScheme}`,
+    play: (browser) =>
+      withStandin({}, async (fixture) => {
+        for (const viewport of [WIDE, NARROW]) {
+          const { page, complaints } = await openPage(browser, { colorScheme, viewport });
+          for (const path of [...Object.values(ADDRESSES), '/sessions/s1']) {
+            await page.goto(fixture.address + path);
+            await settled(page);
+            // The contrast of what fades in is not yet what it becomes.
+            await page.waitForFunction(() =>
+              document.getAnimations().every(({ playState }) => playState !== 'running'),
+            );
+            assert.deepEqual({ path, faults: await findFaults(page) }, { path, faults: [] });
+            const width = await page.evaluate(() => document.documentElement.scrollWidth);
+            assert.ok(width <= viewport.width, `${path} is ${width} wide on a screen of ${viewport.width}`);
+          }
+          assert.deepEqual(complaints, []);
+          await page.close();
+        }
+      }),
+  })),
+  {
+    name: 'German throughout, with its own notation',
+    play: (browser) =>
+      withStandin({}, async (fixture) => {
+        const { page } = await openPage(browser, { locale: 'de-DE' });
+        await page.goto(`${fixture.address}/security/vpn-passthrough`);
+        await page.getByRole('button', { name: 'Einstellungen speichern' }).waitFor();
+        assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
+        await page.getByRole('link', { name: 'Darstellung' }).click();
+        await page.getByLabel('English').check();
+        await page.getByRole('heading', { name: 'Appearance' }).waitFor();
+        await page.reload();
+        await page.getByRole('heading', { name: 'Appearance' }).waitFor();
+        assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+      }),
+  },
+  {
+    name: 'the theme is chosen, kept, and there before the first paint',
+    play: (browser) =>
+      withStandin({}, async (fixture) => {
+        const { page } = await openPage(browser, { colorScheme: 'light' });
+        await page.goto(`${fixture.address}/administration/appearance`);
+        const paper = (): Promise<string> =>
+          page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+        const light = await paper();
+        await page.getByLabel('Dark').check();
+        const dark = await paper();
+        assert.notEqual(dark, light);
+        await page.goto(fixture.address, { waitUntil: 'commit' });
+        await page.waitForFunction(() => document.styleSheets.length > 0);
+        assert.equal(await paper(), dark);
+      }),
+  },
+  {
+    name: 'the switches by keyboard alone: what will end is named, then saved, then told',
+    play: (browser) =>
+      withStandin({}, async (fixture) => {
+        const { page } = await openPage(browser);
+        await page.goto(`${fixture.address}/security/vpn-passthrough`);
+        const pptp = page.getByRole('group', { name: 'PPTP Passthrough' });
+        await pptp.getByRole('radio', { name: 'Enabled' }).waitFor();
+        await page.keyboard.press('Tab');
+        assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the content');
+        const isOn = (): Promise<boolean> =>
+          pptp.getByRole('radio', { name: 'Enabled' }).evaluate((radio) => radio === document.activeElement);
+        for (let presses = 0; presses < 60 && !(await isOn()); presses += 1) await page.keyboard.press('Tab');
+        await page.keyboard.press('ArrowRight');
+        await page.getByText(/Saving this ends \d+ sessions:/).waitFor();
+        const save = page.getByRole('button', { name: 'Save Settings' });
+        for (let presses = 0; presses < 30; presses += 1) {
+          if (await save.evaluate((button) => button === document.activeElement)) break;
+          await page.keyboard.press('Tab');
+        }
+        await page.keyboard.press('Enter');
+        await page.getByText('PPTP Passthrough is disabled. 2 running connections were ended.').waitFor();
+        assert.ok(await pptp.getByRole('radio', { name: 'Disabled' }).isChecked());
+      }),
+  },
+  {
+    name: 'Cancel Changes puts the radios back, and leaving with changes asks',
+    play: (browser) =>
+      withStandin({}, async (fixture) => {
+        const { page } = await openPage(browser);
+        await page.goto(`${fixture.address}/security/vpn-passthrough`);
+        const l2tp = page.getByRole('group', { name: 'L2TP Passthrough' });
+        await l2tp.getByRole('radio', { name: 'Disabled' }).check();
+        let asked = '';
+        page.once('dialog', (dialog) => {
+          asked = dialog.message();
+          void dialog.dismiss();
+        });
+        await page.getByRole('link', { name: 'Devices', exact: true }).click();
+        assert.match(asked, /not saved/);
+        assert.match(page.url(), /vpn-passthrough/);
+        await page.getByRole('button', { name: 'Cancel Changes' }).click();
+        assert.ok(await l2tp.getByRole('radio', { name: 'Enabled' }).isChecked());
+        await page.getByRole('link', { name: 'Devices', exact: true }).click();
+        await page.getByRole('heading', { name: 'Devices', level: 1 }).waitFor();
+      }),
+  },
+  {
+    name: 'the first page is under 60 kB compressed, with everything that it loads',
+    play: (browser) =>
+      withStandin({}, async (fixture) => {
+        const { page } = await openPage(browser);
+        const loaded = new Set<string>();
+        page.on('response', (response) => {
+          const { pathname } = new URL(response.url());
+          if (!pathname.startsWith('/api/')) loaded.add(pathname === '/' ? '/index.html' : pathname);
+        });
+        await page.goto(fixture.address);
+        await page.locator('.plot canvas').waitFor();
+        const bytes = [...loaded].reduce(
+          (sum, path) => sum + gzipSync(readFileSync(FOLDER + path)).length,
+          0,
+        );
+        assert.ok(loaded.size > 5, `only ${[...loaded].join(' ')}`);
+        assert.ok(bytes < 60_000, `${bytes} bytes in ${[...loaded].join(' ')}`);
+      }),
+  },
+  {
+    name: 'of 10,000 sessions only those in sight are drawn; the last is reached, found and ordered',
+    play: (browser) =>
+      withStandin({ sessions: 10_000, changesPerSecond: 1000 }, async (fixture) => {
+        const { page } = await openPage(browser);
+        await page.goto(`${fixture.address}/sessions?order=since`);
+        await page.getByText('10,000 sessions').waitFor();
+        const table = page.getByRole('table', { name: 'Sessions' });
+        assert.equal(await table.getAttribute('aria-rowcount'), '10001');
+        assert.ok((await table.getByRole('row').count()) < 80);
+        await table.evaluate((element) => {
+          element.scrollTop = element.scrollHeight;
+        });
+        await table.locator('[aria-rowindex="10001"]').waitFor();
+        await page.getByRole('searchbox').fill('203.0.113.77');
+        await page.getByText('50 of 10000 sessions').waitFor();
+        await page.getByRole('button', { name: 'Received' }).click();
+        assert.equal(
+          await table.getByRole('columnheader', { name: 'Received' }).getAttribute('aria-sort'),
+          'ascending',
+        );
+        assert.match(page.url(), /q=203\.0\.113\.77&?.*order=in|order=in.*q=203/);
+      }),
+  },
+];
