@@ -17,6 +17,20 @@ export type FailureCode =
   | 'kernel-refused'
   | 'socket-unusable'
   | 'bad-request'
+  | 'not-logged-in'
+  | 'first-run'
+  | 'not-first-run'
+  | 'login-failed'
+  | 'totp-required'
+  | 'forbidden'
+  | 'wrong-origin'
+  | 'wrong-host'
+  | 'locked-out'
+  | 'too-many-requests'
+  | 'exists'
+  | 'last-user'
+  | 'change-pending'
+  | 'nothing-pending'
   | 'busy'
   | 'host-unknown'
   | 'not-found'
@@ -25,12 +39,20 @@ export type FailureCode =
 export class Failure extends Error {
   readonly code: FailureCode;
   readonly problems: readonly Problem[];
+  /** When another attempt makes sense, where that is known. */
+  readonly retryAfterSeconds: number | null;
 
-  constructor(code: FailureCode, message: string, problems: readonly Problem[] = []) {
+  constructor(
+    code: FailureCode,
+    message: string,
+    problems: readonly Problem[] = [],
+    retryAfterSeconds: number | null = null,
+  ) {
     super(message);
     this.name = 'Failure';
     this.code = code;
     this.problems = problems;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

@@ -5,13 +5,16 @@ import { readFileSync } from 'node:fs';
 import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
 import { keepWatchdogCalm, notifyServiceManager } from '../linux/service-manager.ts';
+import { createRoutes } from './api/routes.ts';
 import { createApi, listenOnSocket } from './api/server.ts';
+import { Doctor } from './doctor.ts';
 import { watchDrops } from './drop-watch.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { isNftRecent, LEAST_NFT, readNftVersion } from './features.ts';
 import { StateDirectory } from './files.ts';
 import { Gateway } from './gateway.ts';
 import { createLog, type Log } from './log.ts';
+import { createProber } from './probe.ts';
 import { openRecords } from './records.ts';
 import { Trace } from './trace.ts';
 import { VERSION } from './version.ts';
@@ -87,7 +90,10 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   });
   const calmed = keepWatchdogCalm();
   let unwatchDrops = (): void => undefined;
-  const api = createApi({ gateway: running, records, log, ready, onDown: () => stop() });
+  const doctor = new Doctor(running);
+  const prober = createProber(() => running.passthrough);
+  const routes = createRoutes({ gateway: running, doctor, prober, records, onDown: () => stop() });
+  const api = createApi({ routes, log, ready });
   try {
     // The socket first: if it cannot be opened, no rule has been touched. Requests wait.
     await listenOnSocket(api, options.socket);
@@ -115,6 +121,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     // Those who still wait are answered with an error by the closing socket.
     started();
     await api.close();
+    doctor.close();
     unwatchDrops();
     records.close();
     running.close();

@@ -1,10 +1,64 @@
-// `POST /api/v1/doctor`: looks at the gateway and what is around it, now. Changes nothing.
-// `GET /api/v1/topics`: the advice in plain words, for the page.
-import type { FastifyInstance } from 'fastify';
+// `POST /doctor`: looks at the gateway and what is around it, now. Changes nothing.
+// `GET /topics`: the advice in plain words, for the page.
+import { z } from 'zod';
 import { TOPICS } from '../../core/advice/topics.ts';
+import { CAUSES } from '../../core/doctor/finding.ts';
 import type { Doctor } from '../doctor.ts';
+import { route, type Route } from './route.ts';
 
-export function addDoctorRoutes(api: FastifyInstance, doctor: Doctor): void {
-  api.post('/api/v1/doctor', () => doctor.examine());
-  api.get('/api/v1/topics', () => TOPICS);
+const reportSchema = z
+  .object({
+    state: z.enum(['well', 'warning', 'fault']),
+    findings: z
+      .array(
+        z.object({
+          cause: z.enum(CAUSES),
+          level: z.enum(['fault', 'warning']),
+          what: z.string(),
+          evidence: z.string(),
+          remedy: z.string(),
+          session: z.string().nullable(),
+          device: z.string().nullable(),
+        }),
+      )
+      .readonly()
+      .meta({ description: 'Most likely culprit first.' }),
+    took_ms: z.number(),
+  })
+  .meta({ id: 'DoctorReport' });
+
+const topicSchema = z
+  .object({
+    name: z.string(),
+    title: z.string(),
+    paragraphs: z
+      .array(z.union([z.string(), z.array(z.string()).readonly()]))
+      .readonly()
+      .meta({ description: 'A paragraph that is a list has one item a line.' }),
+  })
+  .meta({ id: 'Topic' });
+
+export function doctorRoutes(doctor: Doctor): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/doctor',
+      permission: 'read',
+      tag: 'Diagnosis',
+      summary: 'Examine the gateway and what is around it',
+      answer: reportSchema,
+      problems: [],
+      handle: () => doctor.examine(),
+    }),
+    route({
+      method: 'GET',
+      path: '/topics',
+      permission: 'read',
+      tag: 'Diagnosis',
+      summary: 'Advice in plain words, by topic',
+      answer: z.array(topicSchema).readonly(),
+      problems: [],
+      handle: () => TOPICS,
+    }),
+  ];
 }

@@ -7,6 +7,8 @@ import type { Passthrough } from '../../core/config/schema.ts';
 import { Failure } from '../failure.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Records } from '../records.ts';
+import type { Doctor } from '../doctor.ts';
+import { createRoutes } from './routes.ts';
 import { createApi, listenOnSocket } from './server.ts';
 
 const ENABLED: Passthrough = { ipsec: 'enabled', pptp: 'enabled', l2tp: 'enabled' };
@@ -50,13 +52,17 @@ beforeEach(() => {
   downs = 0;
   logged = [];
   api = createApi({
-    gateway: gateway as unknown as Gateway,
-    records: {} as Records,
+    routes: createRoutes({
+      gateway: gateway as unknown as Gateway,
+      doctor: {} as Doctor,
+      records: {} as Records,
+      prober: { probe: () => Promise.reject(new Error('no probe here')) },
+      onDown: () => {
+        downs += 1;
+      },
+    }),
     log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields)}`),
     ready: Promise.resolve(),
-    onDown: () => {
-      downs += 1;
-    },
   });
 });
 afterEach(() => api.close());
@@ -285,13 +291,7 @@ describe('the socket', () => {
 
   it('takes over what a dead daemon left, but not what a living one has', async () => {
     await listenOnSocket(api, path);
-    const second = createApi({
-      gateway: gateway as unknown as Gateway,
-      records: {} as Records,
-      log: () => undefined,
-      ready: Promise.resolve(),
-      onDown: () => 0,
-    });
+    const second = createApi({ routes: [], log: () => undefined, ready: Promise.resolve() });
     const refused = await failure(listenOnSocket(second, path));
     expect(refused).toMatchObject({ code: 'already-running' });
     expect(refused?.message).toContain(`"${path}"`);

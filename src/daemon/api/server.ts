@@ -1,117 +1,118 @@
-// The HTTP API over the unix socket, which only root can open, so it asks for no log-in. Routes turn
-// requests into calls of the gateway; failures become problem+json (RFC 9457) with a stable code.
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+// The HTTP API: the table of routes on a Fastify instance, once for the machine's own socket, which only
+// root opens, and once for TCP behind a door that knows who calls. Failures become problem+json (RFC 9457)
+// with a stable code.
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
-import { settingAt } from '../../core/config/document.ts';
-import { problemsOf, quote, type Problem } from '../../core/config/problem.ts';
-import { passthroughSchema } from '../../core/config/schema.ts';
+import { quote, type Problem } from '../../core/config/problem.ts';
 import { LinuxError } from '../../linux/libc.ts';
 import { Failure, reasonOf, type FailureCode } from '../failure.ts';
-import { Doctor } from '../doctor.ts';
-import type { Gateway } from '../gateway.ts';
-import { createProber } from '../probe.ts';
 import type { Log } from '../log.ts';
-import { addDoctorRoutes } from './doctor-routes.ts';
-import type { Records } from '../records.ts';
-import { addProbeRoutes } from './probe-routes.ts';
-import { addSessionRoutes } from './sessions-routes.ts';
-import type { PassthroughChange } from './types.ts';
-
-const STATUS_OF: Partial<Record<FailureCode, number>> = {
-  'bad-request': 400,
-  'not-found': 404,
-  busy: 409,
-  'host-unknown': 422,
-  'config-invalid': 409,
-  'config-unreadable': 409,
-  'config-unwritable': 507,
-};
+import { statusOf } from './problem-status.ts';
+import { readPart, type Caller, type Route } from './route.ts';
 
 const MOST_BODY_BYTES = 65_536;
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** What stands between a request and its route. */
+export interface Door {
+  /** Refuses with a Failure, or tells who calls. `route` is null for what is no route, such as a page. */
+  admit(request: FastifyRequest, reply: FastifyReply, route: Route | null): Caller;
+}
+
+/** Over the machine's own socket everything may be called. */
+const OPEN_DOOR: Door = {
+  admit: () => ({ name: 'root', via: 'socket', address: null, id: null, may: 'full' }),
+};
 
 export interface ApiOptions {
-  readonly gateway: Gateway;
-  readonly records: Records;
+  readonly routes: readonly Route[];
   readonly log: Log;
   /** Requests wait for this: the ruleset is in force. */
   readonly ready: Promise<void>;
-  /** Called after `POST /api/v1/down` has been answered. */
-  readonly onDown: () => void;
+  /** Left out: the machine's own socket. */
+  readonly door?: Door;
+  /** Answers what is no route of the API, or returns null. */
+  readonly elsewhere?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply | null;
 }
 
-export function createApi({ gateway, records, log, ready, onDown }: ApiOptions): FastifyInstance {
-  const api = Fastify({ logger: false, bodyLimit: MOST_BODY_BYTES, forceCloseConnections: true });
-  // A setting that is not known is the sender's mistake, never dropped in silence: zod checks bodies.
-  api.setErrorHandler((error, _request, reply) => {
-    if (error instanceof Failure)
-      return sendProblem(reply, STATUS_OF[error.code] ?? 500, error.code, error.message, error.problems);
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    readonly route?: Route;
+  }
+}
+
+export function createApi(options: ApiOptions): FastifyInstance {
+  const { routes, log, ready, door = OPEN_DOOR, elsewhere = () => null } = options;
+  const api = Fastify({
+    logger: false,
+    bodyLimit: MOST_BODY_BYTES,
+    forceCloseConnections: true,
+    // A HEAD of a stream would never end.
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 255 },
+  });
+  // Pages of other sites can send plain text without being asked first.
+  api.removeContentTypeParser('text/plain');
+  api.setErrorHandler((error, request, reply) => {
+    if (error instanceof Failure) return sendFailure(reply, error);
     const status = (error as { statusCode?: number }).statusCode ?? 500;
-    if (status < 500) return sendProblem(reply, status, 'bad-request', explainRequest(status, error));
+    if (status < 500) {
+      const most = request.routeOptions.bodyLimit ?? MOST_BODY_BYTES;
+      return sendProblem(reply, status, 'bad-request', explainRequest(status, error, most));
+    }
     log('error', 'a request failed', { reason: reasonOf(error) });
     const code = error instanceof LinuxError ? 'kernel-refused' : 'internal';
     return sendProblem(reply, 500, code, `The request failed: ${reasonOf(error)}. The log says more.`);
   });
-  api.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, 404, 'not-found', `There is no ${quote(`${request.method} ${request.url}`)}.`),
-  );
-
-  api.addHook('onRequest', () => ready);
-
-  api.get('/api/v1/status', () => gateway.status());
-  api.get('/api/v1/passthrough', () => gateway.passthrough);
-  api.put('/api/v1/passthrough', async (request): Promise<PassthroughChange> => {
-    // What is left out stays as it is.
-    const wanted = passthroughSchema.safeParse(
-      isGroup(request.body) ? { ...gateway.passthrough, ...request.body } : request.body,
-    );
-    if (!wanted.success) {
-      const problems = problemsOf(wanted.error, request.body, (path) => settingAt(['passthrough', ...path]));
-      throw new Failure('bad-request', 'The settings are not allowed, so nothing was changed.', problems);
-    }
-    // Only what was sent: another request may be changing the rest at the same time.
-    const sent = Object.keys(request.body as object);
-    const change = Object.fromEntries(Object.entries(wanted.data).filter(([key]) => sent.includes(key)));
-    const ended = await gateway.setPassthrough(change);
-    return { ...gateway.passthrough, ended };
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  api.addHook('onRequest', async (request, reply) => {
+    callers.set(request, door.admit(request, reply, request.routeOptions.config.route ?? null));
+    await ready;
   });
-  const doctor = new Doctor(gateway);
-  api.addHook('onClose', () => doctor.close());
-  addDoctorRoutes(api, doctor);
-  addSessionRoutes(api, records);
-  addProbeRoutes(
-    api,
-    createProber(() => gateway.passthrough),
+  api.setNotFoundHandler(
+    (request, reply) =>
+      elsewhere(request, reply) ??
+      sendProblem(reply, 404, 'not-found', `There is no ${quote(`${request.method} ${request.url}`)}.`),
   );
-  api.get('/api/v1/ruleset', (_request, reply) =>
-    reply.type('text/plain; charset=utf-8').send(gateway.renderRuleset()),
-  );
-  api.post('/api/v1/reload', async (_request, reply) => {
-    await gateway.reload();
-    return reply.code(204).send();
-  });
-  api.post('/api/v1/down', async (_request, reply) => {
-    await gateway.down();
-    // Also when the client has gone meanwhile: a daemon without its table is of no use.
-    if (reply.raw.destroyed) onDown();
-    else reply.raw.once('close', onDown);
-    return reply.code(204).send();
-  });
+  for (const route of routes) {
+    api.route({
+      method: route.method,
+      url: `/api/v1${route.path}`,
+      bodyLimit: route.mostBodyBytes ?? MOST_BODY_BYTES,
+      config: { route },
+      handler: async (request, reply) => {
+        const answered = await route.handle({
+          params: readPart('params', route.params, request.params),
+          query: readPart('query', route.query, request.query),
+          body: readPart('body', route.body, request.body),
+          caller: callers.get(request)!,
+          request,
+          reply,
+        });
+        if (answered === reply || reply.sent) return reply;
+        if (route.answer === 'nothing') return reply.code(204).send();
+        if ('text' in route.answer) return reply.type(route.answer.text).send(answered);
+        return reply.type(JSON_TYPE).send(JSON.stringify(answered));
+      },
+    });
+  }
   return api;
 }
 
 /** What a client did wrong that never reached a route. */
-function explainRequest(status: number, error: unknown): string {
+function explainRequest(status: number, error: unknown, mostBytes: number): string {
   if (status === 413)
-    return `The request is too large; the most is ${MOST_BODY_BYTES} bytes. Send only the settings to change.`;
+    return `The request is too large; the most is ${mostBytes} bytes. Send only the settings to change.`;
   if (status === 415)
     return 'The request has no JSON body. Send JSON, with the header "content-type: application/json".';
   return `The request cannot be read: ${reasonOf(error)}. Send JSON such as {"pptp":"disabled"}.`;
 }
 
-function isGroup(body: unknown): body is Record<string, unknown> {
-  return typeof body === 'object' && body !== null && !Array.isArray(body);
+function sendFailure(reply: FastifyReply, failure: Failure): FastifyReply {
+  if (failure.retryAfterSeconds !== null) reply.header('retry-after', failure.retryAfterSeconds);
+  return sendProblem(reply, statusOf(failure.code), failure.code, failure.message, failure.problems);
 }
 
 function sendProblem(

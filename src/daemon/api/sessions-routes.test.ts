@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSessionInput } from '../../core/alg/session-transcript.ts';
-import type { Gateway } from '../gateway.ts';
 import { openRecords, type Records } from '../records.ts';
 import { createApi } from './server.ts';
+import { sessionRoutes } from './sessions-routes.ts';
 import type { Device, GatewayEvent, Session, SessionStory } from './session.ts';
 
 const CALL =
@@ -31,13 +31,7 @@ function open(): void {
       return Promise.resolve({ connections: session.flows.length, associations: session.sas.length });
     },
   });
-  api = createApi({
-    gateway: {} as Gateway,
-    records,
-    log: () => undefined,
-    ready: Promise.resolve(),
-    onDown: () => undefined,
-  });
+  api = createApi({ routes: sessionRoutes(records), log: () => undefined, ready: Promise.resolve() });
 }
 
 beforeEach(() => {

@@ -1,11 +1,18 @@
 // The routes of sessions, devices and events. Events come as a list, or, where the caller accepts
 // text/event-stream, one by one as they happen, from the one after `Last-Event-ID` on.
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { problemsOf } from '../../core/config/problem.ts';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
 import type { Records } from '../records.ts';
+import { route, type Route } from './route.ts';
+import {
+  deviceSchema,
+  endedSessionSchema,
+  eventSchema,
+  sessionSchema,
+  sessionStorySchema,
+} from './session-schema.ts';
 import { SESSION_PROTOCOLS, SESSION_STATES, type GatewayEvent } from './session.ts';
 
 const EVENT_STREAM = 'text/event-stream';
@@ -31,41 +38,99 @@ const eventQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MOST_EVENTS).default(200),
 });
 
+const idSchema = z.strictObject({ id: z.string().min(1).max(255) });
+
 const deviceChangeSchema = z.strictObject({ given_name: z.string().max(255).nullable() });
 
-export function addSessionRoutes(
-  api: FastifyInstance,
-  { sessions, devices, events }: Pick<Records, 'sessions' | 'devices' | 'events'>,
-): void {
-  api.get('/api/v1/sessions', (request) => sessions.list(read(sessionQuerySchema, request.query)));
-  api.get<{ Params: { id: string } }>('/api/v1/sessions/:id', (request) => sessions.story(request.params.id));
-  api.delete<{ Params: { id: string } }>('/api/v1/sessions/:id', async (request) => {
-    const { session, released } = await sessions.end(request.params.id);
-    return { ended: session.id, ...released };
-  });
-
-  api.get('/api/v1/devices', () => devices.list(sessions.countByAddress()));
-  api.put<{ Params: { id: string } }>('/api/v1/devices/:id', (request) => {
-    const { given_name } = read(deviceChangeSchema, request.body);
-    return devices.setGivenName(request.params.id, given_name, sessions.countByAddress());
-  });
-
-  api.get('/api/v1/events', (request, reply) => {
-    const { since, limit } = read(eventQuerySchema, request.query);
-    if (!(request.headers.accept ?? '').includes(EVENT_STREAM)) return events.after(since, limit);
-    const last = Number(request.headers['last-event-id'] ?? Number.NaN);
-    // Without a place to go on from, what has happened is not told again.
-    const hasPlace = Number.isInteger(last) || 'since' in (request.query as object);
-    streamEvents(events, reply, Number.isInteger(last) ? last : hasPlace ? since : null);
-  });
-}
-
-/** Throws Failure with every problem. */
-function read<T extends z.ZodObject>(schema: T, given: unknown): z.output<T> {
-  const result = schema.safeParse(given ?? {});
-  if (result.success) return result.data;
-  const problems = problemsOf(result.error, given, () => ({ settings: Object.keys(schema.shape) }));
-  throw new Failure('bad-request', 'What was asked for cannot be read, so nothing was done.', problems);
+export function sessionRoutes({
+  sessions,
+  devices,
+  events,
+}: Pick<Records, 'sessions' | 'devices' | 'events'>): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/sessions',
+      permission: 'read',
+      tag: 'Sessions',
+      summary: 'The sessions there are, and those that ended where asked for',
+      query: sessionQuerySchema,
+      answer: z.array(sessionSchema),
+      problems: [],
+      handle: ({ query }) => sessions.list(query),
+    }),
+    route({
+      method: 'GET',
+      path: '/sessions/:id',
+      permission: 'read',
+      tag: 'Sessions',
+      summary: 'Everything known of one session',
+      params: idSchema,
+      answer: sessionStorySchema,
+      problems: ['not-found'],
+      handle: ({ params }) => sessions.story(params.id),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/sessions/:id',
+      permission: 'full',
+      tag: 'Sessions',
+      summary: 'End a session',
+      description: 'The kernel forgets what it holds of it; the device may begin a new one.',
+      params: idSchema,
+      answer: endedSessionSchema,
+      problems: ['not-found', 'kernel-refused'],
+      handle: async ({ params }) => {
+        const { session, released } = await sessions.end(params.id);
+        return { ended: session.id, ...released };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/devices',
+      permission: 'read',
+      tag: 'Devices',
+      summary: 'The devices that used VPNs',
+      answer: z.array(deviceSchema),
+      problems: [],
+      handle: () => devices.list(sessions.countByAddress()),
+    }),
+    route({
+      method: 'PUT',
+      path: '/devices/:id',
+      permission: 'full',
+      tag: 'Devices',
+      summary: 'Give a device a name, or with null the name that was found',
+      params: idSchema,
+      body: deviceChangeSchema,
+      answer: deviceSchema,
+      problems: ['not-found'],
+      handle: ({ params, body }) =>
+        devices.setGivenName(params.id, body.given_name, sessions.countByAddress()),
+    }),
+    route({
+      method: 'GET',
+      path: '/events',
+      permission: 'read',
+      tag: 'Events',
+      summary: 'What happened, oldest first',
+      query: eventQuerySchema,
+      answer: z.array(eventSchema),
+      streams: {
+        [EVENT_STREAM]:
+          'Each event as it happens, from the one after the header "Last-Event-ID" or "since" on.',
+      },
+      problems: ['busy'],
+      handle: ({ query: { since, limit }, request, reply }) => {
+        if (!(request.headers.accept ?? '').includes(EVENT_STREAM)) return events.after(since, limit);
+        const last = Number(request.headers['last-event-id'] ?? Number.NaN);
+        // Without a place to go on from, what has happened is not told again.
+        const hasPlace = Number.isInteger(last) || 'since' in (request.query as object);
+        streamEvents(events, reply, Number.isInteger(last) ? last : hasPlace ? since : null);
+        return reply;
+      },
+    }),
+  ];
 }
 
 function streamEvents(events: EventLog, reply: FastifyReply, since: number | null): void {

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import type { Doctor } from '../doctor.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Records } from '../records.ts';
+import type { Description } from './openapi.ts';
+import { createRoutes } from './routes.ts';
+import { createApi } from './server.ts';
+
+const routes = createRoutes({
+  gateway: {} as Gateway,
+  doctor: {} as Doctor,
+  prober: { probe: () => Promise.reject(new Error('no probe here')) },
+  records: {} as Records,
+  onDown: () => undefined,
+});
+const api = createApi({ routes, log: () => undefined, ready: Promise.resolve() });
+const served = async (): Promise<Description> =>
+  (await api.inject('/api/v1/openapi.json')).json<Description>();
+
+describe('the description of the API', () => {
+  it('is served, and has the routes that are served, no more and no less', async () => {
+    const { openapi, paths } = await served();
+    expect(openapi).toBe('3.1.1');
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const registered = routes.map(
+      ({ method, path }) => `${method} /api/v1${path.replaceAll(/:(\w+)/g, '{$1}')}`,
+    );
+    expect(described.toSorted()).toEqual(registered.toSorted());
+    for (const { method, path } of routes)
+      expect(api.hasRoute({ method, url: `/api/v1${path}` }), path).toBe(true);
+  });
+
+  it('names permission, parameters and an own operation of each', async () => {
+    const { paths } = await served();
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.values(methods).map((one) => ({ path, ...one })),
+    );
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
+    for (const { path, parameters, ...operation } of operations) {
+      expect(['anybody', 'read', 'full', 'socket']).toContain(operation['x-permission']);
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+      const told = parameters.filter((one) => one.in === 'path').map((one) => one.name);
+      expect(told, path).toEqual(named);
+    }
+  });
+
+  it('refers only to schemas that it has', async () => {
+    const description = await served();
+    const { schemas } = description.components;
+    const references = [...JSON.stringify(description).matchAll(/"\$ref":"([^"]+)"/g)].map((one) => one[1]!);
+    expect(references.length).toBeGreaterThan(10);
+    for (const reference of references)
+      expect(schemas, reference).toHaveProperty([reference.replace('#/components/schemas/', '')]);
+  });
+
+  it('can be read as a page that loads nothing from elsewhere', async () => {
+    const page = await api.inject('/api/v1/reference');
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    for (const { method, path } of routes)
+      expect(page.body).toContain(
+        `<span class="method">${method}</span> /api/v1${path.replaceAll(/:(\w+)/g, '{$1}')}<`,
+      );
+    expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
+    expect(page.body).not.toMatch(/<script|style=/);
+    expect((await api.inject('/api/v1/reference.css')).headers['content-type']).toContain('text/css');
+  });
+});
