@@ -10,6 +10,11 @@ import { probeCommand } from './probe.ts';
 import { runCommand } from './run.ts';
 import { setupCommand } from './setup.ts';
 import { statusCommand } from './status.ts';
+import { devicesCommand, nameCommand } from './devices.ts';
+import { endCommand } from './end.ts';
+import { eventsCommand } from './events.ts';
+import { sessionCommand } from './session.ts';
+import { sessionsCommand } from './sessions.ts';
 import { disableCommand, enableCommand } from './switch.ts';
 import { versionCommand } from './version.ts';
 
@@ -17,6 +22,12 @@ export const COMMANDS: readonly Command[] = [
   setupCommand,
   runCommand,
   statusCommand,
+  sessionsCommand,
+  sessionCommand,
+  endCommand,
+  devicesCommand,
+  nameCommand,
+  eventsCommand,
   enableCommand,
   disableCommand,
   doctorCommand,

@@ -189,6 +189,12 @@ export function handleEsp(table: SessionTable, fact: EspFact, now: Instant): voi
     // Whether it is for this device is not proved, so it ends no silence.
     session.lastIn = now;
   } else if (fact.kind === 'esp-learned') {
+    // After a restart the kernel tells of pairs whose evidence the journal has kept.
+    const known = session.sas.find((sa) => sa.spi === fact.spi && sa.direction === 'in');
+    if (known?.confidence) {
+      table.sa(session, 'in', fact.spi, now);
+      return;
+    }
     const evidence = 'The kernel gave it to the device that had waited longest for this server.';
     paired(table, session, fact.spi, 'ambiguous', evidence, now);
   } else count(table, session, fact, now);
