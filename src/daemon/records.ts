@@ -8,7 +8,9 @@ import { Devices } from './devices.ts';
 import { EventLog } from './event-log.ts';
 import { Journal } from './journal.ts';
 import type { Log } from './log.ts';
+import { SessionFeed } from './session-feed.ts';
 import { Sessions, type Released } from './sessions.ts';
+import { TrafficRecorder } from './traffic-recorder.ts';
 import type { Trace } from './trace.ts';
 
 export interface RecordsOptions {
@@ -24,6 +26,8 @@ export interface Records {
   readonly events: EventLog;
   readonly devices: Devices;
   readonly sessions: Sessions;
+  readonly feed: SessionFeed;
+  readonly traffic: TrafficRecorder;
   /** A configuration is in force. */
   follow(config: Config): void;
   close(): void;
@@ -42,15 +46,19 @@ export function openRecords({ folder, log, trace, onTrouble, lanIndexes, release
   const devices = new Devices({ journal, log, lanIndexes });
   const kept = new Sessions({ journal, devices, events, log, trace, espIdleMs: noIdle, release });
   sessions = kept;
+  const traffic = new TrafficRecorder({ path: join(folder, 'traffic.json'), log, list: () => kept.list() });
   return {
     events,
     devices,
     sessions: kept,
+    feed: new SessionFeed(() => kept.list()),
+    traffic,
     follow: (config) => {
       kept.espIdleMs = config.timeouts.esp_seconds * REFRESH_EVERY * 1000;
       kept.switch(PROTOCOLS.filter((one): one is SwitchName => config.passthrough[one] === 'disabled'));
     },
     close: () => {
+      traffic.close();
       kept.close();
       devices.close();
       journal.close();

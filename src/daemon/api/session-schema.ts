@@ -82,3 +82,21 @@ export const eventSchema = z
     device: z.string().nullable(),
   })
   .meta({ id: 'Event' });
+
+export const trafficSchema = z
+  .object({
+    span: z.enum(['hour', 'day']),
+    step_seconds: z.int(),
+    until: time.meta({ description: 'The end of the last step.' }),
+    series: z
+      .array(
+        z.object({
+          protocol: z.enum(SESSION_PROTOCOLS),
+          out: z.array(z.int()).readonly(),
+          in: z.array(z.int()).readonly(),
+        }),
+      )
+      .readonly()
+      .meta({ description: 'Bytes in each step, oldest first; every list is equally long.' }),
+  })
+  .meta({ id: 'TrafficHistory' });

@@ -53,6 +53,33 @@ async function ask<T>(path: string, method: 'GET' | 'DELETE' | 'PUT' = 'GET', pa
 
 const ids = (sessions: readonly Session[]): string[] => sessions.map(({ id }) => id);
 
+describe('sessions, live', () => {
+  it('come whole, then as they change', async () => {
+    const path = join(folder, 'socket');
+    await api.listen({ path });
+    const stream = await new Promise<IncomingMessage>((resolve) => {
+      get({ socketPath: path, path: '/api/v1/sessions', headers: { accept: 'text/event-stream' } }, resolve);
+    });
+    let text = '';
+    stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const heard = (): unknown[] =>
+      [...text.matchAll(/^event: (\w+)\ndata: (.*)$/gm)].map(([, name, data]) => {
+        const { sessions, changed, gone } = JSON.parse(data!) as Record<string, Session[]>;
+        return [name, ids(sessions ?? changed ?? []), gone ?? []];
+      });
+    await expect.poll(heard).toEqual([['all', ['1', '2'], []]]);
+    await records.sessions.end('1');
+    await expect.poll(heard).toContainEqual(['some', [], ['1']]);
+    stream.destroy();
+    await expect.poll(() => records.feed.followers).toBe(0);
+  });
+
+  it('have a history of what they carried', async () => {
+    expect(await ask('/traffic?span=day')).toMatchObject({ span: 'day', step_seconds: 300, series: [] });
+    expect(await ask('/traffic?span=year')).toMatchObject({ code: 'bad-request' });
+  });
+});
+
 describe('sessions', () => {
   it('are listed with what is known of them', async () => {
     const [call, esp] = await ask<Session[]>('/sessions');

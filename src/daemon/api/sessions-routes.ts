@@ -1,10 +1,11 @@
 // The routes of sessions, devices and events. Events come as a list, or, where the caller accepts
-// text/event-stream, one by one as they happen, from the one after `Last-Event-ID` on.
+// text/event-stream, one by one as they happen, from the one after `Last-Event-ID` on; sessions likewise.
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
 import type { Records } from '../records.ts';
+import { EVENT_STREAM, streamTo, wantsStream } from './event-stream.ts';
 import { route, type Route } from './route.ts';
 import {
   deviceSchema,
@@ -12,16 +13,12 @@ import {
   eventSchema,
   sessionSchema,
   sessionStorySchema,
+  trafficSchema,
 } from './session-schema.ts';
 import { SESSION_PROTOCOLS, SESSION_STATES, type GatewayEvent } from './session.ts';
 
-const EVENT_STREAM = 'text/event-stream';
 /** Each costs a socket; a household has a few pages open. */
 const MOST_FOLLOWERS = 64;
-/** Middle boxes close what says nothing for a minute. */
-const KEEPALIVE_MS = 15_000;
-/** Who reads so slowly that this much waits is gone. */
-const MOST_WAITING_BYTES = 1 << 20;
 const MOST_EVENTS = 1_000;
 
 const flag = z.enum(['true', 'false', '']).transform((text) => text !== 'false');
@@ -42,11 +39,11 @@ const idSchema = z.strictObject({ id: z.string().min(1).max(255) });
 
 const deviceChangeSchema = z.strictObject({ given_name: z.string().max(255).nullable() });
 
-export function sessionRoutes({
-  sessions,
-  devices,
-  events,
-}: Pick<Records, 'sessions' | 'devices' | 'events'>): Route[] {
+const trafficQuerySchema = z.strictObject({ span: z.enum(['hour', 'day']).default('hour') });
+
+export type SessionRecords = Pick<Records, 'sessions' | 'devices' | 'events' | 'feed' | 'traffic'>;
+
+export function sessionRoutes({ sessions, devices, events, feed, traffic }: SessionRecords): Route[] {
   return [
     route({
       method: 'GET',
@@ -56,8 +53,28 @@ export function sessionRoutes({
       summary: 'The sessions there are, and those that ended where asked for',
       query: sessionQuerySchema,
       answer: z.array(sessionSchema),
+      streams: {
+        [EVENT_STREAM]:
+          'An event "all" with the sessions there are, or the first of them, then events "some" with those that are new or changed and the ids of those that are gone, once a second at the most. Of the query nothing is used.',
+      },
+      problems: ['busy'],
+      handle: ({ query, request, reply }) => {
+        if (!wantsStream(request)) return sessions.list(query);
+        refuseCrowd('sessions', feed.followers);
+        streamTo(reply, (send) => feed.follow(send));
+        return reply;
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/traffic',
+      permission: 'read',
+      tag: 'Sessions',
+      summary: 'What the sessions carried in the last hour or day, by protocol',
+      query: trafficQuerySchema,
+      answer: trafficSchema,
       problems: [],
-      handle: ({ query }) => sessions.list(query),
+      handle: ({ query }) => traffic.history(query.span),
     }),
     route({
       method: 'GET',
@@ -122,7 +139,7 @@ export function sessionRoutes({
       },
       problems: ['busy'],
       handle: ({ query: { since, limit }, request, reply }) => {
-        if (!(request.headers.accept ?? '').includes(EVENT_STREAM)) return events.after(since, limit);
+        if (!wantsStream(request)) return events.after(since, limit);
         const last = Number(request.headers['last-event-id'] ?? Number.NaN);
         // Without a place to go on from, what has happened is not told again.
         const hasPlace = Number.isInteger(last) || 'since' in (request.query as object);
@@ -134,30 +151,18 @@ export function sessionRoutes({
 }
 
 function streamEvents(events: EventLog, reply: FastifyReply, since: number | null): void {
-  if (events.followers >= MOST_FOLLOWERS) {
-    throw new Failure(
-      'busy',
-      `${MOST_FOLLOWERS} others follow the events already, the most there can be. Close one of them, or ask without "Accept: ${EVENT_STREAM}".`,
-    );
-  }
-  reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, {
-    'content-type': EVENT_STREAM,
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
+  refuseCrowd('events', events.followers);
+  streamTo(reply, (send) => {
+    const tell = (event: GatewayEvent): void => send(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+    if (since !== null) for (const event of events.after(since, MOST_EVENTS)) tell(event);
+    return events.follow(tell);
   });
-  const send = (text: string): void => {
-    if (raw.writableLength > MOST_WAITING_BYTES) raw.destroy();
-    else raw.write(text);
-  };
-  const tell = (event: GatewayEvent): void => send(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
-  send(': events of the gateway\n\n');
-  if (since !== null) for (const event of events.after(since, MOST_EVENTS)) tell(event);
-  const unfollow = events.follow(tell);
-  const keepalive = setInterval(() => send(':\n\n'), KEEPALIVE_MS).unref();
-  raw.once('close', () => {
-    clearInterval(keepalive);
-    unfollow();
-  });
+}
+
+function refuseCrowd(what: string, followers: number): void {
+  if (followers < MOST_FOLLOWERS) return;
+  throw new Failure(
+    'busy',
+    `${MOST_FOLLOWERS} others follow the ${what} already, the most there can be. Close one of them, or ask without "Accept: ${EVENT_STREAM}".`,
+  );
 }

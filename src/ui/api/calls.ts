@@ -19,8 +19,8 @@ export const endSession = (id: string): Promise<void> => call('DELETE', `/sessio
 export const getDevices = (): Promise<readonly Device[]> => call('GET', '/devices');
 /** `null`: the name that was found is shown again. */
 export const nameDevice = (id: string, name: string | null): Promise<Device> =>
-  call('PUT', `/devices/${part(id)}`, { name });
-export const getEvents = (): Promise<readonly GatewayEvent[]> => call('GET', '/events');
+  call('PUT', `/devices/${part(id)}`, { given_name: name });
+export const getEvents = (): Promise<readonly GatewayEvent[]> => call('GET', '/events?limit=1000');
 export const getTraffic = (span: TrafficHistory['span']): Promise<TrafficHistory> =>
   call('GET', `/traffic?span=${span}`);
 

@@ -34,7 +34,7 @@ export function useEvents(): void {
         eventsError.value = error;
       }
       if (isOver) return;
-      stream = new EventSource('/api/v1/events');
+      stream = new EventSource(`/api/v1/events?since=${events.value?.[0]?.id ?? 0}`);
       stream.addEventListener('message', (event: MessageEvent<string>) => {
         arrived.push(JSON.parse(event.data) as GatewayEvent);
         showing ??= setTimeout(show, SHOW_EVERY_MS);

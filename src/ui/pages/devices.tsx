@@ -165,7 +165,7 @@ function Rename({ device, onClose }: { device: Device; onClose: (changed: boolea
           void save();
         }}
       >
-        <FailureNotice error={error} shown={['name']} />
+        <FailureNotice error={error} shown={['given_name']} />
         <Field
           label={t('devices.name')}
           hint={
@@ -173,7 +173,7 @@ function Rename({ device, onClose }: { device: Device; onClose: (changed: boolea
               ? t('devices.nameFound', { name: found })
               : t('devices.nameHint', { address: device.address })
           }
-          fault={error instanceof ApiError ? error.about('name') : undefined}
+          fault={error instanceof ApiError ? error.about('given_name') : undefined}
           value={name}
           onValue={setName}
           autocomplete="off"
