@@ -12,11 +12,19 @@ export const doctorCommand: Command = {
   name: 'doctor',
   args: [],
   summary: 'say what keeps VPNs from connecting, and what to do',
-  options: [jsonOption, socketOption],
+  options: [
+    { name: 'session', value: 'ID', help: 'only what this session suffers from' },
+    { name: 'device', value: 'X', help: 'only what this device suffers from: its name, address or id' },
+    jsonOption,
+    socketOption,
+  ],
   async run(given) {
     let report: DoctorReport;
     try {
-      const answer = await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'POST', '/api/v1/doctor', {});
+      const answer = await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'POST', '/api/v1/doctor', {
+        session: given.text('session'),
+        device: given.text('device'),
+      });
       report = readAnswer(answer) as DoctorReport;
     } catch (error) {
       if (!(error instanceof ClientError) || error.exitStatus !== NO_DAEMON) throw error;

@@ -1,8 +1,10 @@
 // Gathers what the doctor looks at (core/doctor) and asks it. Looks only: nothing is changed, and what is
-// sent are a few ARP questions on the LAN. Counters are sampled each minute, so that a drop of last week
-// is no finding of today.
+// sent are a few ARP questions on the LAN, and a few probes to the servers of failing connections.
+// Counters are sampled each minute, so that a drop of last week is no finding of today.
 import { statSync } from 'node:fs';
 import { parseIpv4 } from '../core/address.ts';
+import type { SessionRecord } from '../core/alg/session-record.ts';
+import { connectionFindings, type Connections } from '../core/doctor/connection-causes.ts';
 import { rank, type Finding } from '../core/doctor/finding.ts';
 import { gatewayFindings } from '../core/doctor/gateway-causes.ts';
 import type { InterfaceState, Snapshot } from '../core/doctor/snapshot.ts';
@@ -20,8 +22,11 @@ import type { DefaultRoute, SystemLink } from '../linux/links.ts';
 import { boundUdpPorts, readArpTable, readIpStatistic, readRoutes } from '../linux/proc-net.ts';
 import { readInterfaceSysctl, readSysctl } from '../linux/sysctl.ts';
 import type { DoctorReport } from './api/doctor.ts';
+import { Failure } from './failure.ts';
 import type { Gateway } from './gateway.ts';
 import { describeInterface, globalIpv4 } from './interfaces.ts';
+import { reachOf } from './reach.ts';
+import type { Records } from './records.ts';
 
 const SAMPLE_MS = 60_000;
 /** How far back a drop counts as of now. */
@@ -34,6 +39,9 @@ const IKE_PORTS = [500, 4500];
 /** A day: clocks may be set while files are written. */
 const CLOCK_GRACE_MS = 86_400_000;
 const TCP_ESTABLISHED = 3;
+/** Servers that are asked, those of failing connections first: politeness, and time. */
+const MOST_SERVERS = 3;
+const DEFAULT_MTU = 1500;
 
 type Drops = Readonly<Record<DropName, number>>;
 
@@ -43,14 +51,23 @@ interface Sample {
   readonly reassemblyFailures: number;
 }
 
+/** What is to be examined; all, where nothing is named. */
+export interface DoctorSubject {
+  readonly session?: string | undefined;
+  /** Id, address or name. */
+  readonly device?: string | undefined;
+}
+
 export class Doctor {
   readonly #gateway: Gateway;
+  readonly #records: Pick<Records, 'sessions' | 'devices'>;
   readonly #samples: Sample[] = [];
   readonly #timer: NodeJS.Timeout;
 
   /** Samples from now on, until closed. */
-  constructor(gateway: Gateway) {
+  constructor(gateway: Gateway, records: Pick<Records, 'sessions' | 'devices'>) {
     this.#gateway = gateway;
+    this.#records = records;
     this.#timer = setInterval(() => void this.#sample().catch(() => undefined), SAMPLE_MS).unref();
   }
 
@@ -58,13 +75,73 @@ export class Doctor {
     clearInterval(this.#timer);
   }
 
-  async examine(): Promise<DoctorReport> {
+  /** Everything, or what one session or one device suffers from. Throws Failure where there is no such one. */
+  async examine(about: DoctorSubject = {}): Promise<DoctorReport> {
     const began = performance.now();
-    const findings = rank(gatewayFindings(await this.#snapshot()));
+    const chosen = this.#sessionsAbout(about);
+    const [gateway, connections] = await Promise.all([
+      this.#snapshot().then(gatewayFindings),
+      this.#connections(chosen).then(connectionFindings),
+    ]);
+    const isAbout = new Set(chosen.map(({ id }) => String(id)));
+    const findings = rank([
+      ...gateway,
+      ...connections.filter(({ session }) => session !== null && isAbout.has(session)),
+    ]);
     return {
       state: worst(findings),
       findings,
       took_ms: Math.round(performance.now() - began),
+    };
+  }
+
+  #sessionsAbout({ session, device }: DoctorSubject): readonly Readonly<SessionRecord>[] {
+    const all = [...this.#records.sessions.live()];
+    const chosen = all.filter((one) => {
+      const { id, name } = this.#records.devices.identify(one.client);
+      return (
+        (session === undefined || String(one.id) === session) &&
+        (device === undefined || [one.client, id, name].includes(device))
+      );
+    });
+    if (session !== undefined && chosen.length === 0) {
+      throw new Failure(
+        'not-found',
+        `There is no running session "${session}". "throughway sessions" lists them with their ids.`,
+      );
+    }
+    if (device !== undefined && chosen.length === 0) {
+      throw new Failure(
+        'not-found',
+        `The device "${device}" has no session now. Let it try to connect and ask again; "throughway devices" lists names and addresses.`,
+      );
+    }
+    return chosen;
+  }
+
+  /** All sessions, since one is judged by the others too; only the servers of `chosen` are asked. */
+  async #connections(chosen: readonly Readonly<SessionRecord>[]): Promise<Connections> {
+    const failing = chosen.filter(({ state }) => state === 'failing');
+    const running = chosen.filter(({ state }) => state === 'up' || state === 'idle');
+    const servers = [...new Set([...failing, ...running].map((one) => one.server))].slice(0, MOST_SERVERS);
+    const { config, links } = await this.#gateway.examine();
+    const mtu = links.find(({ name }) => name === config.interfaces.wan)?.mtu ?? DEFAULT_MTU;
+    const aborted = new AbortController();
+    const reach = await Promise.all(
+      servers.map((server) =>
+        reachOf(
+          server,
+          mtu,
+          failing.some((one) => one.server === server),
+          aborted.signal,
+        ),
+      ),
+    );
+    return {
+      now: performance.now(),
+      sessions: [...this.#records.sessions.live()],
+      reach,
+      nameOf: (session) => this.#records.devices.call(session.client),
     };
   }
 

@@ -21,9 +21,13 @@ import { openRawSocket, type RawSocket } from '../linux/raw-socket.ts';
 import type { ProbeReport, ProbeResult } from './api/probe.ts';
 import { Failure, reasonOf } from './failure.ts';
 
-/** When a datagram is sent again, and when a server that has not answered is called silent. */
-const REPEAT_MS = [0, 1_000, 2_200];
-const PATIENCE_MS = 3_600;
+/** When a datagram is sent, and when a server that has not answered is called silent. */
+export interface Patience {
+  readonly repeatMs: readonly number[];
+  readonly patienceMs: number;
+}
+
+const PATIENCE: Patience = { repeatMs: [0, 1_000, 2_200], patienceMs: 3_600 };
 const LOOKUP_MS = 4_000;
 /** A host with many addresses is not tried for ever. */
 const MOST_ADDRESSES = 3;
@@ -122,7 +126,7 @@ async function probeAddress(
 ): Promise<void> {
   const run = async (probe: Probe): Promise<Finding> => {
     const began = performance.now();
-    const outcome = await tryProbe(probe, host, address, signal);
+    const outcome = await tryProbe(probe, host, address, signal, PATIENCE);
     tell({
       id: probe.id,
       name: probe.name,
@@ -149,11 +153,18 @@ async function probeAddress(
   await Promise.all(later);
 }
 
-function tryProbe(probe: Probe, host: string, address: string, signal: AbortSignal): Promise<Finding> {
+/** One attempt at one address; `host` is what the user has typed. */
+export function tryProbe(
+  probe: Probe,
+  host: string,
+  address: string,
+  signal: AbortSignal,
+  patience: Patience,
+): Promise<Finding> {
   const attempt = probe.begin(randomBytes, host);
   return probe.transport === 'udp'
-    ? overUdp(probe, attempt, address, signal)
-    : overStream(probe, attempt, host, address, signal);
+    ? overUdp(probe, attempt, address, signal, patience)
+    : overStream(probe, attempt, host, address, signal, patience);
 }
 
 const SILENT: Finding = { verdict: 'silent', detail: 'No answer.' };
@@ -177,7 +188,13 @@ function refusal(code: string | undefined): Finding {
   }
 }
 
-function overUdp(probe: Probe, attempt: Attempt, address: string, signal: AbortSignal): Promise<Finding> {
+function overUdp(
+  probe: Probe,
+  attempt: Attempt,
+  address: string,
+  signal: AbortSignal,
+  { repeatMs, patienceMs }: Patience,
+): Promise<Finding> {
   return new Promise((resolve) => {
     const socket = createSocket(isIP(address) === 6 ? 'udp6' : 'udp4');
     const timers: NodeJS.Timeout[] = [];
@@ -215,12 +232,12 @@ function overUdp(probe: Probe, attempt: Attempt, address: string, signal: AbortS
       // A connected socket hears of ports that are shut, and of nobody else.
       socket.connect(probe.port, address, (error?: NodeJS.ErrnoException) => {
         if (error) return finish(refusal(error.code));
-        for (const after of REPEAT_MS) {
+        for (const after of repeatMs) {
           timers.push(setTimeout(() => socket.send(attempt.opening, () => undefined), after));
         }
       });
     });
-    timers.push(setTimeout(() => finish(SILENT), PATIENCE_MS));
+    timers.push(setTimeout(() => finish(SILENT), patienceMs));
   });
 }
 
@@ -230,6 +247,7 @@ function overStream(
   host: string,
   address: string,
   signal: AbortSignal,
+  patience: Patience,
 ): Promise<Finding> {
   return new Promise((resolve) => {
     let connected = false;
@@ -260,7 +278,7 @@ function overStream(
             ? { verdict: 'other', detail: 'Something accepted the connection and then said nothing.' }
             : SILENT,
         ),
-      PATIENCE_MS,
+      patience.patienceMs,
     );
     signal.addEventListener('abort', abort);
     socket.once(probe.transport === 'tls' ? 'secureConnect' : 'connect', () => {
@@ -276,7 +294,7 @@ function overStream(
       else if (reaction.gre !== undefined && isIP(address) === 4) {
         // The call is open as long as the control connection is.
         socket.pause();
-        void tryGre(address as Ipv4Address, reaction.gre).then((gre) => {
+        void tryGre(address as Ipv4Address, reaction.gre, patience).then((gre) => {
           if (reaction.farewell !== undefined) socket.write(reaction.farewell);
           finish({ verdict: gre.verdict, detail: `${reaction.finding.detail} ${gre.detail}` });
         });
@@ -304,6 +322,7 @@ function lcpRequest(): Uint8Array {
 async function tryGre(
   address: Ipv4Address,
   { ownCallId, sendCallId }: { readonly ownCallId: number; readonly sendCallId: number },
+  patience: Patience,
 ): Promise<Finding> {
   const request = emitGre({
     version: 1,
@@ -312,10 +331,11 @@ async function tryGre(
     acknowledgment: null,
     payload: lcpRequest(),
   });
-  const heard = await exchange(ipProtocols.gre, address, request, (payload) => {
+  const isAnswer = (payload: Uint8Array): boolean => {
     const packet = parseGre(payload);
     return packet.version === 1 && packet.callId === ownCallId;
-  });
+  };
+  const heard = await askRaw({ protocol: ipProtocols.gre, address, payload: request, isAnswer }, patience);
   if (heard === 'answer') return { verdict: 'answered', detail: 'Its data (GRE) comes back too.' };
   if (heard === 'silent') {
     return {
@@ -336,12 +356,8 @@ async function tryEsp(
   const began = performance.now();
   // RFC 4303 2.1: 1 to 255 are reserved.
   const spi = 0x100 + randomBytes(3).readUIntBE(0, 3);
-  const heard = await exchange(
-    ipProtocols.esp,
-    address,
-    emitEsp({ spi, sequence: 1, rest: randomBytes(64) }),
-    () => true,
-  );
+  const payload = emitEsp({ spi, sequence: 1, rest: randomBytes(64) });
+  const heard = await askRaw({ protocol: ipProtocols.esp, address, payload, isAnswer: () => true }, PATIENCE);
   const finding: Finding =
     heard === 'answer'
       ? { verdict: 'answered', detail: 'ESP came back.' }
@@ -370,13 +386,19 @@ async function tryEsp(
   });
 }
 
-/** Sends one payload of an IP protocol a few times; resolves to what came: an answer, silence, or an errno. */
-function exchange(
-  protocol: number,
-  address: Ipv4Address,
-  payload: Uint8Array,
-  isAnswer: (payload: Uint8Array) => boolean,
-): Promise<string> {
+export interface RawQuestion {
+  readonly protocol: number;
+  readonly address: Ipv4Address;
+  readonly payload: Uint8Array;
+  /** May throw WireError. */
+  readonly isAnswer: (payload: Uint8Array) => boolean;
+  /** It may not be cut into pieces. */
+  readonly whole?: boolean;
+}
+
+/** Sends one payload of an IP protocol a few times; resolves to what came: `answer`, `silent`, or an errno. */
+export function askRaw(question: RawQuestion, { repeatMs, patienceMs }: Patience): Promise<string> {
+  const { protocol, address, payload, isAnswer, whole = false } = question;
   return new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     const finish = (heard: string): void => {
@@ -389,21 +411,26 @@ function exchange(
       finish(error instanceof LinuxError ? error.errno : reasonOf(error));
     let socket: RawSocket | null = null;
     try {
-      socket = openRawSocket(protocol, address, {
-        onPacket: (packet) => {
-          try {
-            if (isAnswer(parseIpv4Packet(packet).payload)) finish('answer');
-          } catch (error) {
-            if (!(error instanceof WireError)) throw error;
-          }
+      socket = openRawSocket(
+        protocol,
+        address,
+        {
+          onPacket: (packet) => {
+            try {
+              if (isAnswer(parseIpv4Packet(packet).payload)) finish('answer');
+            } catch (error) {
+              if (!(error instanceof WireError)) throw error;
+            }
+          },
+          onRefused: (errno) => finish(errno),
         },
-        onRefused: (errno) => finish(errno),
-      });
+        whole,
+      );
     } catch (error) {
       giveUp(error);
       return;
     }
-    for (const after of REPEAT_MS) {
+    for (const after of repeatMs) {
       timers.push(
         setTimeout(() => {
           try {
@@ -414,6 +441,6 @@ function exchange(
         }, after),
       );
     }
-    timers.push(setTimeout(() => finish('silent'), PATIENCE_MS));
+    timers.push(setTimeout(() => finish('silent'), patienceMs));
   });
 }

@@ -90,7 +90,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   });
   const calmed = keepWatchdogCalm();
   let unwatchDrops = (): void => undefined;
-  const doctor = new Doctor(running);
+  const doctor = new Doctor(running, records);
   const prober = createProber(() => running.passthrough);
   const routes = createRoutes({ gateway: running, doctor, prober, records, onDown: () => stop() });
   const api = createApi({ routes, log, ready });

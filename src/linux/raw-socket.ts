@@ -9,11 +9,16 @@ import {
   openSocket,
   receiveInto,
   sendTo,
+  setSocketInt,
   SOCK_RAW,
   watchReadable,
 } from './libc.ts';
 
 const LARGEST_PACKET = 65_536;
+// linux/in.h: never in pieces, whatever the path is said to carry
+const IPPROTO_IP = 0;
+const IP_MTU_DISCOVER = 10;
+const IP_PMTUDISC_PROBE = 3;
 
 export interface RawListener {
   /** A whole IPv4 packet that came from the address. */
@@ -28,11 +33,17 @@ export interface RawSocket {
   close(): void;
 }
 
-/** Throws LinuxError, `EPERM` without the right to do so. */
-export function openRawSocket(protocol: number, address: Ipv4Address, listener: RawListener): RawSocket {
+/** `whole`: what is sent may not be cut into pieces. Throws LinuxError, `EPERM` without the right to do so. */
+export function openRawSocket(
+  protocol: number,
+  address: Ipv4Address,
+  listener: RawListener,
+  whole = false,
+): RawSocket {
   const attempted = `raw protocol ${protocol} to ${address}`;
   const fd = openSocket(AF_INET, SOCK_RAW, protocol);
   try {
+    if (whole) setSocketInt(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     connectSocket(fd, sockaddrIn(address), attempted);
   } catch (error) {
     closeDescriptor(fd);

@@ -67,14 +67,33 @@ describe('a device asks and hears nothing', () => {
     ['the gateway is answered', reached({ ikev2: 'answered' }), 'protocol-blocked'],
     ['only SSTP is answered', reached({ ikev2: 'silent', sstp: 'answered' }), 'other-protocol'],
     ['the port is shut', reached({ ikev2: 'closed' }), 'other-protocol'],
+    ['a port of something else is shut', reached({ ikev2: 'silent', pptp: 'closed' }), 'server-silent'],
     ['only source port 500', reached({ ikev2: 'silent', 'ikev2-source-500': 'answered' }), 'source-port-500'],
   ])('%s', (_what, reach, cause) => expect(causes([session()], [reach])).toEqual([cause]));
 
   it('several servers of one protocol are silent', () => {
     const other = session({ server: '203.0.113.2' as Ipv4Address });
     expect(causes([session(), other])).toEqual(['provider-blocks', 'provider-blocks']);
-    const third = session({ phase: 'open', state: 'up', lastIn: NOW, silence: null });
+    const spoken = reached({ ikev2: 'silent', sstp: 'answered' });
+    expect(causes([session(), other], [spoken])).toEqual(['provider-blocks', 'provider-blocks']);
+    const third = session({
+      server: '203.0.113.3' as Ipv4Address,
+      phase: 'open',
+      state: 'up',
+      lastIn: NOW,
+      silence: null,
+    });
     expect(causes([session(), other, third])).toEqual(['server-silent', 'server-silent']);
+  });
+
+  it('another device of the same server is answered', () => {
+    const rival = session({
+      client: '192.168.1.12' as Ipv4Address,
+      phase: 'open',
+      state: 'up',
+      silence: null,
+    });
+    expect(causes([session(), rival])).toEqual(['source-port-500']);
   });
 
   it('stops after the first answer', () => {

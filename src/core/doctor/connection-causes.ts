@@ -115,7 +115,19 @@ function unanswered(session: Readonly<SessionRecord>, connections: Connections):
       'Keep the port: set ike: { source_port: preserve } in the configuration.',
     );
   }
-  if (PROBES_OF[protocol]?.some((id) => spoken.includes(id))) {
+  const rival = connections.sessions.find(
+    (one) => one !== session && one.server === server && one.protocol === protocol && one.phase === 'open',
+  );
+  if (isIpsec && rival !== undefined) {
+    return tell(
+      'source-port-500',
+      'gets no answer, while another device is answered: the server probably insists on source port 500',
+      `${connections.nameOf(rival)} keeps that port and is answered; this device's is translated. ${sent}`,
+      'Keep the port for all devices: set ike: { source_port: preserve } in the configuration.',
+    );
+  }
+  const own = PROBES_OF[protocol] ?? [];
+  if (own.some((id) => spoken.includes(id))) {
     return tell(
       'protocol-blocked',
       'gets no answer, though the server answers the gateway itself',
@@ -123,26 +135,26 @@ function unanswered(session: Readonly<SessionRecord>, connections: Connections):
       'See that nothing between the device and the gateway filters it, and try again; the server may also limit how many connections come from one address.',
     );
   }
-  if (spoken.length > 0 || Object.values(verdicts).includes('closed')) {
-    const others = spoken.length > 0 ? `It answers ${spoken.join(', ')}` : 'It says that the port is shut';
+  if (own.some((id) => verdicts[id] === 'closed')) {
     return tell(
       'other-protocol',
       'gets no answer: the server does not offer this protocol',
-      `${others}, and not ${PROTOCOL_TITLES[protocol]}. ${sent}`,
-      spoken.length > 0
-        ? 'Set the device to a protocol that the server answers; "throughway probe" lists them.'
-        : 'Check the address of the server and which protocol its owner offers.',
+      `It says that the port is shut. ${sent}`,
+      'Check the address of the server and which protocol its owner offers; "throughway probe" lists what it answers.',
     );
   }
-  return blockedOrDown(session, connections, found?.ping != null, sent);
+  return blockedOrDown(session, connections, { spoken, isThere: found?.ping != null, sent });
 }
 
-/** Nobody at the server's address says anything of VPNs. */
+/** Nothing of this protocol comes from the server's address. */
 function blockedOrDown(
   session: Readonly<SessionRecord>,
   connections: Connections,
-  isThere: boolean,
-  sent: string,
+  {
+    spoken,
+    isThere,
+    sent,
+  }: { readonly spoken: readonly string[]; readonly isThere: boolean; readonly sent: string },
 ): Finding {
   const { protocol } = session;
   const tell = teller(session, connections);
@@ -158,6 +170,14 @@ function blockedOrDown(
       `gets no answer, like those to ${silent.size - 1} other servers: the provider or a router on the way probably blocks ${wire}`,
       sent,
       'Ask the provider, or use a protocol that passes everywhere, such as SSTP or OpenVPN over TCP 443.',
+    );
+  }
+  if (spoken.length > 0) {
+    return tell(
+      'other-protocol',
+      'gets no answer: the server answers only another protocol',
+      `It answers ${spoken.join(', ')}, and not ${PROTOCOL_TITLES[protocol]}. ${sent}`,
+      'Set the device to a protocol that the server answers; "throughway probe" lists them.',
     );
   }
   if (isThere) {

@@ -27,6 +27,11 @@ const reportSchema = z
   })
   .meta({ id: 'DoctorReport' });
 
+const subjectSchema = z.strictObject({
+  session: z.string().max(32).optional().meta({ description: 'Only this session.' }),
+  device: z.string().max(255).optional().meta({ description: 'Only this device: its id, address or name.' }),
+});
+
 const topicSchema = z
   .object({
     name: z.string(),
@@ -46,9 +51,12 @@ export function doctorRoutes(doctor: Doctor): Route[] {
       permission: 'read',
       tag: 'Diagnosis',
       summary: 'Examine the gateway and what is around it',
+      description:
+        'Takes less than five seconds. Sends a few ARP questions, and probes to the servers of failing connections.',
+      body: subjectSchema,
       answer: reportSchema,
-      problems: [],
-      handle: () => doctor.examine(),
+      problems: ['not-found'],
+      handle: ({ body }) => doctor.examine(body),
     }),
     route({
       method: 'GET',
