@@ -4,8 +4,10 @@ import { readdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 
 const CODE = new Set(['.js', '.cjs', '.mjs', '.json', '.node', '.wasm']);
+/** At the top of a package; further down, such names are code (yaml has a dist/doc). */
 const NEEDLESS_FOLDERS =
-  /^(test|tests|__tests__|doc|docs|example|examples|bench|benchmark|benchmarks|integration|node_modules|bin|scripts|browser|\..*)$/;
+  /^(test|tests|doc|docs|example|examples|bench|benchmark|benchmarks|integration|bin|scripts|browser)$/;
+const NEEDLESS_ANYWHERE = /^(__tests__|node_modules|\..*)$/;
 /** In a folder that also has other things. */
 // Settings of other tools, and programs for building and for the command line: nothing imports them.
 const NEEDLESS_FILES =
@@ -18,7 +20,8 @@ export function runtimeFiles(folder: string, below = ''): string[] {
   for (const entry of readdirSync(join(folder, below), { withFileTypes: true })) {
     const path = join(below, entry.name);
     if (entry.isDirectory()) {
-      if (!NEEDLESS_FOLDERS.test(entry.name) && !isForOtherLibc(entry.name))
+      const isNeedless = below === '' && NEEDLESS_FOLDERS.test(entry.name);
+      if (!isNeedless && !NEEDLESS_ANYWHERE.test(entry.name) && !isForOtherLibc(entry.name))
         found.push(...runtimeFiles(folder, path));
     } else if (entry.isFile() && isNeeded(entry.name)) found.push(path);
   }

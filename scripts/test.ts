@@ -17,6 +17,7 @@ if (forbidden === null) {
         'vitest',
         'run',
         'src/linux',
+        'src/daemon/features.test.ts',
         'test/golden',
         '--reporter=dot',
       ]),

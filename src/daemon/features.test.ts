@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LinuxError } from '../linux/libc.ts';
-import type { Nft } from '../linux/nft.ts';
+import { openNft, type Nft } from '../linux/nft.ts';
 import { isNftRecent, missingFeatures, readNftVersion } from './features.ts';
 
 /** An nft whose kernel refuses what matches. */
@@ -33,6 +33,13 @@ describe('what a kernel lacks', () => {
   it('is nf_tables alone where there are no tables at all', async () => {
     expect(await missingFeatures(nftWithout(/./))).toEqual([expect.stringContaining('nf_tables')]);
   });
+});
+
+// A kernel and a namespace of the test's own are needed: see scripts/test.ts.
+it.skipIf(!process.env['THROUGHWAY_NETNS'])('a kernel that carries the gateway lacks nothing', async () => {
+  const nft = openNft();
+  expect(await missingFeatures(nft)).toEqual([]);
+  nft.close();
 });
 
 describe('the version of nft', () => {

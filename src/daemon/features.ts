@@ -49,7 +49,9 @@ export async function missingFeatures(nft: Nft): Promise<string[]> {
   const missing: string[] = [];
   for (const feature of FEATURES) {
     try {
-      await nft.run(`table inet throughway_trial { ${feature.trial} }\ndelete table inet throughway_trial`);
+      // nft 1.0.6 takes no "} }" on one line.
+      const table = `table inet throughway_trial {\n${feature.trial.replaceAll('; }', ';\n}\n')}\n}`;
+      await nft.run(`${table}\ndelete table inet throughway_trial`);
     } catch {
       missing.push(feature.sentence);
       // Without tables at all, everything below is missing too.

@@ -67,7 +67,8 @@ async function survey(nft: Nft): Promise<Survey> {
     }),
     // sd_booted(3)
     hasSystemd: existsSync('/run/systemd/system'),
-    hasDnsmasq: isProgram('/usr/sbin/dnsmasq'),
+    // Not its program alone, which NetworkManager and libvirt bring too.
+    hasDnsmasq: isProgram('/usr/sbin/dnsmasq') && existsSync('/etc/dnsmasq.d'),
   };
 }
 

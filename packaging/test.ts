@@ -1,0 +1,253 @@
+// `npm run package:test`: the package is built twice and compared, looked over by lintian, and installed in a
+// clean Debian in the lab's household, where real devices keep sessions through it while it is set up,
+// upgraded, restarted, removed and purged. Needs root, mmdebstrap and Debian's packages.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { demoSessions, type DemoSession } from '../lab/demo-sessions.ts';
+import { insideOwnNamespaces } from '../lab/enter.ts';
+import { runTool } from '../lab/namespaces.ts';
+import { Household } from '../lab/topologies/household.ts';
+import { claim, claimEqual, until } from '../lab/wait.ts';
+import { NEEDED_SYSCTLS } from '../src/core/policy/sysctls.ts';
+import { buildPackages } from './build.ts';
+import { bringDebian, Installed } from './installed.ts';
+
+const MOST_RESIDENT_MB = 110;
+const CONFIG = '/etc/throughway/config.yaml';
+
+let passed = 0;
+let failed = 0;
+
+/** A step that fails ends the test: what follows builds on it. */
+async function step(title: string, play: () => Promise<string | void> | string | void): Promise<void> {
+  if (failed > 0) return;
+  const began = performance.now();
+  try {
+    const found = await play();
+    passed += 1;
+    process.stdout.write(
+      `ok      ${title}${found ? `: ${found}` : ''} (${((performance.now() - began) / 1000).toFixed(1)} s)\n`,
+    );
+  } catch (error) {
+    failed += 1;
+    process.stdout.write(
+      `FAILED  ${title}\n        ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+  }
+}
+
+/** What needs the network, and so comes before the lab's own namespaces. */
+async function prepare(): Promise<void> {
+  const out = mkdtempSync(join(tmpdir(), 'throughway-deb-'));
+  process.once('exit', () => rmSync(out, { recursive: true, force: true }));
+  let deb = '';
+  await step('two builds of the package are the same, byte for byte', () => {
+    const hashes = ['a', 'b'].map((name) => {
+      // Packing well takes most of the time and proves no more: one thread of xz always writes the same.
+      [deb = ''] = buildPackages(['amd64'], join(out, name), { compression: 'quick' });
+      return createHash('sha256').update(readFileSync(deb)).digest('hex');
+    });
+    claimEqual(hashes[1], hashes[0], 'the checksum of the second build');
+  });
+  if (spawnSync('lintian', ['--version']).error)
+    process.stdout.write('left out lintian, which is not installed (apt-get install lintian)\n');
+  else
+    await step('lintian has nothing to say', () => {
+      const options = ['--no-cfg', '--allow-root', '--fail-on=error,warning'];
+      const ran = spawnSync('lintian', [...options, deb], { encoding: 'utf8' });
+      claimEqual([ran.status, ran.stdout], [0, ''], 'what lintian says');
+    });
+  const [next = ''] = buildPackages(['amd64'], join(out, 'next'), {
+    version: '999.0.0',
+    compression: 'quick',
+  });
+  process.argv.push(deb, next, bringDebian(), String(passed), String(failed));
+}
+
+if (process.argv.length === 2) {
+  if (process.getuid?.() !== 0 || spawnSync('mmdebstrap', ['--version']).error) {
+    process.stderr.write(
+      'This test installs a package in a Debian of its own: run it as root, with mmdebstrap (apt-get install mmdebstrap).\n',
+    );
+    process.exit(77);
+  }
+  await prepare();
+}
+insideOwnNamespaces(import.meta.filename);
+const [deb = '', next = '', archive = '', ...counts] = process.argv.slice(2);
+[passed = 0, failed = 0] = counts.map(Number);
+
+const household = await Household.build({ running: false });
+const debian = new Installed(household.gateway, archive);
+
+/** What must be as before when the package is purged. */
+function traces(): Record<string, unknown> {
+  const isNoted = (path: string): boolean =>
+    !/^(proc|dev|run|sys|tmp|var\/(log|cache|tmp)|var\/lib\/dpkg)(\/|$)|^etc\/(passwd|group|shadow|gshadow|subuid|subgid)-$|^var\/lib\/systemd\/deb-systemd/.test(
+      path,
+    );
+  return {
+    files: runTool('find', [debian.folder, '-xdev', '-printf', '%P\\n']).split('\n').filter(isNoted).sort(),
+    users: ['passwd', 'group'].map((name) => readFileSync(debian.path(`/etc/${name}`), 'utf8')),
+    tables: household.gateway.run('nft', ['list', 'tables']),
+    settings: sysctls(),
+  };
+}
+
+function sysctls(): string[] {
+  return Object.keys(NEEDED_SYSCTLS).map((name) =>
+    household.gateway.run('cat', [`/proc/sys/${name.replaceAll('.', '/')}`]).trim(),
+  );
+}
+
+function must(...args: string[]): string {
+  const ran = debian.run(...args);
+  claim(ran.status === 0, `"${args.join(' ')}" succeeds: ${ran.stdout}${ran.stderr}`);
+  return ran.stdout;
+}
+
+/** Copies a package into the Debian and returns its place there. */
+function bringInside(path: string): string {
+  copyFileSync(path, debian.path('/tmp/throughway.deb'));
+  return '/tmp/throughway.deb';
+}
+
+/** Sends on every session until `work` is done, and claims that everything arrived. */
+async function during(sessions: readonly DemoSession[], work: Promise<unknown>): Promise<string> {
+  let done = false;
+  const finished = work.finally(() => {
+    done = true;
+  });
+  const before = sessions.map((session) => session.arrived());
+  let rounds = 0;
+  while (!done || rounds < 20) {
+    for (const session of sessions) session.send();
+    rounds += 1;
+    await sleep(10);
+  }
+  await finished;
+  await until(
+    `${rounds} packets each way on each of ${sessions.length} sessions`,
+    () =>
+      sessions.every((session, index) => {
+        const { up, down } = session.arrived();
+        return up - before[index]!.up === rounds && down - before[index]!.down === rounds;
+      }),
+    5_000,
+    () => JSON.stringify(sessions.map((session) => session.arrived())),
+  );
+  return `${rounds} packets each way on each of ${sessions.length} sessions, none lost`;
+}
+
+const before = traces();
+const sessions: DemoSession[] = [];
+
+await step('it installs, and changes nothing before it is set up', () => {
+  must('dpkg', '--install', bringInside(deb));
+  claimEqual(sysctls(), before['settings'], 'the kernel settings');
+  claimEqual(household.gateway.run('nft', ['list', 'tables']), '', 'the tables');
+  claim(must('throughway', '--version').startsWith('throughway '), 'the program runs');
+  must('dpkg', '--verify', 'throughway');
+});
+await step('setup shows its plan, and changes nothing when it is only asked for it', () => {
+  const shown = must('throughway', 'setup', '--dry-run', '--wan', 'wan0', '--lan', 'lan0');
+  claim(shown.includes('+  wan: wan0'), `the plan shows the WAN: ${shown}`);
+  claim(shown.includes('+net.ipv4.ip_forward = 1'), `the plan shows the settings: ${shown}`);
+  claim(debian.run('test', '-e', CONFIG).status !== 0, 'there is no configuration yet');
+});
+await step('setup with flags writes the configuration, and keeps the remote shell', () => {
+  const shell = { SSH_CONNECTION: '203.0.113.9 50000 198.51.100.2 22' };
+  const ran = debian.runWith(shell, 'throughway', 'setup', '--lan', 'lan0', '--dnsmasq', '--yes');
+  claimEqual([ran.status, ran.stderr], [0, ''], 'the end of setup');
+  const config = readFileSync(debian.path(CONFIG), 'utf8');
+  for (const part of ['wan: wan0', 'lan: [lan0]', 'wan_services: ["tcp/22"]'])
+    claim(config.includes(part), `the configuration has ${part}: ${config}`);
+  claimEqual(must('stat', '--format=%U:%G %a', CONFIG).trim(), 'throughway:throughway 640', 'its owner');
+  must('dnsmasq', '--test', '--conf-file=/etc/dnsmasq.d/throughway.conf');
+  const again = debian.run('throughway', 'setup', '--wan', 'wan0', '--lan', 'lan0', '--yes');
+  claim(again.status === 1 && again.stderr.includes('never writes over it'), `again: ${again.stderr}`);
+  claimEqual(readFileSync(debian.path(CONFIG), 'utf8'), config, 'the configuration after a second setup');
+});
+await step("the service starts as its unit's user with its unit's capabilities", async () => {
+  const readyMs = await debian.startService();
+  claimEqual(sysctls(), Object.values(NEEDED_SYSCTLS), 'the kernel settings');
+  const status = JSON.parse(must('throughway', 'status', '--json')) as { problems: string[] };
+  claimEqual(status.problems, [], 'its problems');
+  const owner = readFileSync(`/proc/${debian.pid}/status`, 'utf8');
+  claim(!/^Uid:\s+0\b/m.test(owner), 'it is not root');
+  return `ready after ${readyMs} ms`;
+});
+await step('two devices have PPTP, L2TP and IPsec to one server through it', async () => {
+  sessions.push(...demoSessions(household));
+  for (const session of sessions) await session.connect();
+  return during(sessions, Promise.resolve());
+});
+await step('idle, it takes little memory', async () => {
+  await sleep(3_000);
+  const text = readFileSync(`/proc/${debian.pid}/status`, 'utf8');
+  const megabytes = Number(/^VmRSS:\s+(\d+)/m.exec(text)![1]) / 1000;
+  claim(megabytes < MOST_RESIDENT_MB, `${megabytes} MB is below ${MOST_RESIDENT_MB} MB`);
+  return `${megabytes.toFixed(0)} MB resident`;
+});
+await step('a switch writes the configuration as that user', () => {
+  must('throughway', 'disable', 'l2tp');
+  claim(readFileSync(debian.path(CONFIG), 'utf8').includes('l2tp: disabled'), 'the file has the switch');
+  must('throughway', 'enable', 'l2tp');
+});
+await step('an upgrade and a restart under traffic', async () => {
+  const ipsec = sessions.filter((session) => session.protocol !== 'l2tp');
+  return during(
+    ipsec,
+    (async () => {
+      await debian.start('dpkg', '--install', bringInside(next));
+      await debian.stopService();
+      await debian.startService();
+    })(),
+  );
+});
+await step('the new version runs, with the same configuration', () => {
+  const status = JSON.parse(must('throughway', 'status', '--json')) as {
+    version: string;
+    problems: string[];
+  };
+  claimEqual([status.version, status.problems], ['999.0.0', []], 'version and problems');
+});
+await step('removing it takes the rules and settings away, and keeps configuration and state', async () => {
+  must('dpkg', '--remove', 'throughway');
+  await debian.waitForEnd();
+  claimEqual(household.gateway.run('nft', ['list', 'tables']), '', 'the tables');
+  claimEqual(sysctls(), before['settings'], 'the kernel settings');
+  must('test', '-e', CONFIG);
+  must('test', '-e', '/var/lib/throughway/last-good.yaml');
+  claim(debian.run('test', '-e', '/usr/bin/throughway').status !== 0, 'the program is gone');
+});
+await step('installed again, it goes on where it was', async () => {
+  must('dpkg', '--install', bringInside(deb));
+  await debian.startService();
+  const fresh = sessions.filter((session) => session.protocol === 'ipsec');
+  for (const session of fresh) await session.connect();
+  return during(fresh, Promise.resolve());
+});
+await step('purging it leaves no file, table, user or setting', async () => {
+  must('dpkg', '--purge', 'throughway');
+  await debian.waitForEnd();
+  const after = traces();
+  for (const [what, found] of Object.entries(before)) {
+    if (Array.isArray(found) && what === 'files')
+      claimEqual(
+        (after[what] as string[]).filter((one) => !found.includes(one)),
+        [],
+        'files left over',
+      );
+    claimEqual(after[what], found, what);
+  }
+});
+
+if (failed > 0) process.stdout.write(`--- log of the installed daemon\n${debian.log}\n`);
+await household.close();
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exit(failed === 0 ? 0 : 1);
