@@ -12,7 +12,7 @@ import { insideOwnNamespaces } from '../lab/enter.ts';
 import { runTool } from '../lab/namespaces.ts';
 import { Household } from '../lab/topologies/household.ts';
 import { claim, claimEqual, until } from '../lab/wait.ts';
-import { NEEDED_SYSCTLS } from '../src/core/policy/sysctls.ts';
+import { neededSysctls } from '../src/core/policy/sysctls.ts';
 import { buildPackages } from './build.ts';
 import { bringDebian, Installed } from './installed.ts';
 
@@ -84,6 +84,8 @@ const [deb = '', next = '', archive = '', ...counts] = process.argv.slice(2);
 const household = await Household.build({ running: false });
 const debian = new Installed(household.gateway, archive);
 
+const needed = neededSysctls(['lan0'], readSetting);
+
 /** What must be as before when the package is purged. */
 function traces(): Record<string, unknown> {
   const isNoted = (path: string): boolean =>
@@ -98,10 +100,13 @@ function traces(): Record<string, unknown> {
   };
 }
 
+function readSetting(name: string): string {
+  const file = name.includes('/') ? name : name.replaceAll('.', '/');
+  return household.gateway.run('cat', [`/proc/sys/${file}`]).trim();
+}
+
 function sysctls(): string[] {
-  return Object.keys(NEEDED_SYSCTLS).map((name) =>
-    household.gateway.run('cat', [`/proc/sys/${name.replaceAll('.', '/')}`]).trim(),
-  );
+  return needed.map(([name]) => readSetting(name));
 }
 
 function must(...args: string[]): string {
@@ -118,13 +123,13 @@ function bringInside(path: string): string {
 
 /** Sends on every session until `work` is done, and claims that everything arrived. */
 async function during(sessions: readonly DemoSession[], work: Promise<unknown>): Promise<string> {
-  let done = false;
+  const state = { done: false };
   const finished = work.finally(() => {
-    done = true;
+    state.done = true;
   });
   const before = sessions.map((session) => session.arrived());
   let rounds = 0;
-  while (!done || rounds < 20) {
+  while (!state.done || rounds < 20) {
     for (const session of sessions) session.send();
     rounds += 1;
     await sleep(10);
@@ -156,7 +161,10 @@ await step('it installs, and changes nothing before it is set up', () => {
 await step('setup shows its plan, and changes nothing when it is only asked for it', () => {
   const shown = must('throughway', 'setup', '--dry-run', '--wan', 'wan0', '--lan', 'lan0');
   claim(shown.includes('+  wan: wan0'), `the plan shows the WAN: ${shown}`);
-  claim(shown.includes('+net.ipv4.ip_forward = 1'), `the plan shows the settings: ${shown}`);
+  claim(
+    shown.includes('+net.ipv4.ip_forward = 1') && shown.includes('lan0/accept_local'),
+    `the plan shows the settings: ${shown}`,
+  );
   claim(debian.run('test', '-e', CONFIG).status !== 0, 'there is no configuration yet');
 });
 await step('setup with flags writes the configuration, and keeps the remote shell', () => {
@@ -174,7 +182,11 @@ await step('setup with flags writes the configuration, and keeps the remote shel
 });
 await step("the service starts as its unit's user with its unit's capabilities", async () => {
   const readyMs = await debian.startService();
-  claimEqual(sysctls(), Object.values(NEEDED_SYSCTLS), 'the kernel settings');
+  claimEqual(
+    sysctls(),
+    needed.map(([, value]) => value),
+    'the kernel settings',
+  );
   const status = JSON.parse(must('throughway', 'status', '--json')) as { problems: string[] };
   claimEqual(status.problems, [], 'its problems');
   const owner = readFileSync(`/proc/${debian.pid}/status`, 'utf8');

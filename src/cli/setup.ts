@@ -55,8 +55,9 @@ export const setupCommand: Command = {
         return 1;
       }
       const survey = await surveyMachine();
-      const plan = planSetup(survey, await choose(survey, given, asker));
-      showPlan(plan, survey, places.config);
+      const choices = await choose(survey, given, asker);
+      const plan = planSetup(survey, choices);
+      showPlan(plan, survey, choices, places.config);
       if (plan.problems.length > 0) {
         for (const problem of plan.problems) complain(problem);
         return 1;
@@ -151,7 +152,7 @@ function renderLinks({ links, routed }: Survey): string {
 }
 
 /** As a diff: what is added, and what changes. */
-function showPlan(plan: SetupPlan, survey: Survey, configPath: string): void {
+function showPlan(plan: SetupPlan, survey: Survey, { lan }: Choices, configPath: string): void {
   const added = (path: string, text: string): string[] => [
     `--- /dev/null`,
     `+++ ${path}`,
@@ -162,7 +163,8 @@ function showPlan(plan: SetupPlan, survey: Survey, configPath: string): void {
   ];
   const lines = [...added(configPath, plan.config)];
   if (plan.dnsmasq !== null) lines.push(...added('/etc/dnsmasq.d/throughway.conf', plan.dnsmasq));
-  for (const { name, from, to } of survey.sysctls) lines.push(`-${name} = ${from}`, `+${name} = ${to}`);
+  for (const { name, from, to } of survey.changedSysctls(lan))
+    lines.push(`-${name} = ${from}`, `+${name} = ${to}`);
   lines.push('+table inet throughway (nftables)');
   if (survey.hasSystemd) lines.push('+throughway.service enabled and started');
   print(lines.join('\n'));

@@ -17,7 +17,7 @@ const machine: Survey = {
   remoteShell: null,
   otherTables: [],
   missing: [],
-  sysctls: [],
+  changedSysctls: () => [],
   hasSystemd: true,
   hasDnsmasq: true,
 };

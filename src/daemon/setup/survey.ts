@@ -37,7 +37,10 @@ export interface Survey {
   readonly otherTables: readonly unknown[];
   /** A sentence for each thing that the kernel lacks. */
   readonly missing: readonly string[];
-  readonly sysctls: readonly { readonly name: string; readonly from: string; readonly to: string }[];
+  /** What the gateway would set otherwise, with these LAN interfaces. */
+  readonly changedSysctls: (
+    lan: readonly string[],
+  ) => readonly { readonly name: string; readonly from: string; readonly to: string }[];
   readonly hasSystemd: boolean;
   readonly hasDnsmasq: boolean;
 }
@@ -61,10 +64,11 @@ async function survey(nft: Nft): Promise<Survey> {
     remoteShell: findRemoteShell(process.pid),
     otherTables: await listOtherTables(nft),
     missing: await missingFeatures(nft),
-    sysctls: neededSysctls([], readSysctl).flatMap(([name, to]) => {
-      const from = readSysctl(name);
-      return from === null || from === to ? [] : [{ name, from, to }];
-    }),
+    changedSysctls: (lan) =>
+      neededSysctls(lan, readSysctl).flatMap(([name, to]) => {
+        const from = readSysctl(name);
+        return from === null || from === to ? [] : [{ name, from, to }];
+      }),
     // sd_booted(3)
     hasSystemd: existsSync('/run/systemd/system'),
     // Not its program alone, which NetworkManager and libvirt bring too.
