@@ -1,0 +1,136 @@
+// What the pairing machine knows of one server: its devices, their child SAs, and the inbound SPIs that
+// are not settled yet. A child SA is one SPI each way; either may be unknown for a while. Plain tables
+// with their limits; what follows from them is in esp-evidence.ts, esp-turns.ts and esp-pairing.ts.
+import type { Ipv4Address } from '../address.ts';
+import type { Spi } from '../wire/esp.ts';
+import type { Confidence } from './fact.ts';
+import type { Exchange } from './ike.ts';
+import type { Instant } from './machine.ts';
+import type { Turns } from './esp-turns.ts';
+
+/** TR-124 asks for four sessions of a device; rekeying doubles them. Those that are in use are never pushed out. */
+const MOST_OPEN_OF_DEVICE = 12;
+/** Times of packets that are remembered of one SPI. */
+const MOST_TIMES = 8;
+
+export interface Outbound {
+  readonly spi: Spi;
+  /** Whether each packet of it is copied to us, and whether it needs a turn: as in the effect `outbound`. */
+  as: 'new' | 'watched' | 'known';
+  /** When it was used, latest last, as far as it was seen. */
+  readonly sentAt: Instant[];
+  /** How many packets, while its inbound SPI is not known. */
+  inVain: number;
+}
+
+/** One child SA of a device. */
+export interface Child {
+  readonly party: Party;
+  /** That made it; null when only its packets were seen. */
+  exchange: Exchange | null;
+  readonly since: Instant;
+  out: Outbound | null;
+  in: Inbound | null;
+}
+
+/** An inbound SPI that is settled. */
+export interface Inbound {
+  readonly spi: Spi;
+  readonly child: Child;
+  readonly confidence: Confidence;
+}
+
+/** An inbound SPI that is held or on trial. */
+export interface Unsettled {
+  readonly spi: Spi;
+  readonly firstAt: Instant;
+  readonly sequence: number;
+  /** Copies that could still be delivered (again). */
+  readonly held: number[];
+  /** When packets came, latest last. */
+  readonly arrivedAt: Instant[];
+  packets: number;
+  /** How well what was seen fits each device: sums of logarithms of likelihoods. */
+  readonly scores: Map<Party, number>;
+  /** To whom it is given for now. */
+  on: Party | null;
+  /** Since when. */
+  onSince: Instant;
+  /** When `on` got the latest packet, and whether it has still to show that it was its own. */
+  deliveredAt: Instant;
+  awaited: boolean;
+  /** No device's packet called for the first one. */
+  uncalled: boolean;
+  /** How often each device got packets of it and stayed silent. */
+  readonly silent: Map<Party, number>;
+  /** How often a device reacted to a packet of it, or called for one when no other did. */
+  readonly proofs: Map<Party, number>;
+}
+
+/** One device at one server. */
+export interface Party {
+  readonly client: Ipv4Address;
+  readonly server: Server;
+  readonly outs: Map<Spi, Child>;
+  /** Children whose inbound SPI is not settled, oldest first. */
+  readonly open: Set<Child>;
+  /** Children whose outbound SPI is not known though the inbound one is: the server has spoken first. */
+  readonly early: Set<Child>;
+  /** It has SAs that no exchange was seen for: more may come in the same way. */
+  ikeUnseen: boolean;
+  /** Its settled inbound SPIs: how many an answer began, how many the server, and from where they are. */
+  called: number;
+  uncalled: number;
+  readonly habit: SpiHabit;
+  lastAt: Instant;
+}
+
+/** From which ranges a device's implementation has taken its SPIs so far. */
+export interface SpiHabit {
+  charon: number;
+  low: number;
+  other: number;
+}
+
+export interface Server {
+  readonly address: Ipv4Address;
+  readonly parties: Map<Ipv4Address, Party>;
+  readonly ins: Map<Spi, Inbound>;
+  readonly unsettled: Map<Spi, Unsettled>;
+  /** Inbound SPIs that were forgotten in the kernel, and whose they were. */
+  readonly past: Map<Spi, Ipv4Address>;
+  readonly turns: Turns;
+  /** Shortest time from a device's message to the server's answer, and by how much others exceed it. */
+  roundTripMs: number;
+  spreadMs: number;
+  lastAt: Instant;
+  wokenAt: Instant;
+}
+
+export function newChild(party: Party, exchange: Exchange | null, now: Instant): Child {
+  const child: Child = { party, exchange, since: now, out: null, in: null };
+  party.open.add(child);
+  if (party.open.size > MOST_OPEN_OF_DEVICE) party.open.delete(party.open.values().next().value!);
+  return child;
+}
+
+export function remember(times: Instant[], now: Instant): void {
+  times.push(now);
+  if (times.length > MOST_TIMES) times.shift();
+}
+
+/** One more measurement of the way to the server and back. */
+export function measureRoundTrip(server: Server, milliseconds: number): void {
+  if (milliseconds < 0 || milliseconds > 5000) return;
+  if (server.roundTripMs === 0) {
+    server.roundTripMs = milliseconds;
+    return;
+  }
+  if (milliseconds < server.roundTripMs) {
+    server.spreadMs += (server.roundTripMs - milliseconds) / 2;
+    server.roundTripMs = milliseconds;
+  }
+  // Repetitions look like very long ways; they count for little.
+  const excess = Math.min(milliseconds - server.roundTripMs, 1000);
+  server.spreadMs += (excess - server.spreadMs) / 4;
+}
