@@ -5,6 +5,7 @@ import {
   ipv4FromBytes,
   ipv6Bytes,
   ipv6FromBytes,
+  isInPrefix,
   parseInterfaceName,
   parseIpv4,
   parseIpv6,
@@ -151,4 +152,20 @@ it('any text is read or refused, and what is read can stand in an nft string', (
     }),
     { numRuns: 500 },
   );
+});
+
+describe('isInPrefix', () => {
+  it.each([
+    ['192.168.1.77', '192.168.1.1/24', true],
+    ['192.168.2.77', '192.168.1.1/24', false],
+    ['10.1.255.1', '10.1.128.0/17', true],
+    ['10.1.127.1', '10.1.128.0/17', false],
+    ['192.168.1.1', '192.168.1.1/32', true],
+    ['203.0.113.9', '0.0.0.0/0', true],
+    ['2001:db8:1::11', '2001:db8:1::1/64', true],
+    ['2001:db8:2::11', '2001:db8:1::1/64', false],
+    ['192.168.1.77', '2001:db8:1::1/64', false],
+  ])('%s in %s: %s', (address, prefix, isIn) => {
+    expect(isInPrefix((parseIpv4(address) ?? parseIpv6(address))!, prefix)).toBe(isIn);
+  });
 });

@@ -51,6 +51,25 @@ export function parseInterfaceName(text: string): InterfaceName | null {
     : null;
 }
 
+/** Whether an address lies in a prefix, such as `192.168.1.1/24`; false for one of the other family. */
+export function isInPrefix(address: Ipv4Address | Ipv6Address, prefix: string): boolean {
+  const [network, length] = prefix.split('/') as [string, string];
+  const bytesOf = (text: string): Uint8Array | null => {
+    const v4 = parseIpv4(text);
+    if (v4 !== null) return ipv4Bytes(v4);
+    const v6 = parseIpv6(text);
+    return v6 === null ? null : ipv6Bytes(v6);
+  };
+  const [a, b] = [bytesOf(address), bytesOf(network)];
+  if (a === null || b === null || a.length !== b.length) return false;
+  const bits = Number(length);
+  for (let at = 0; at * 8 < bits; at += 1) {
+    const mask = 0xff << Math.max(0, 8 - (bits - at * 8));
+    if (((a[at]! ^ b[at]!) & mask & 0xff) !== 0) return false;
+  }
+  return true;
+}
+
 export function ipv4Bytes(address: Ipv4Address): Uint8Array {
   return Uint8Array.from(address.split('.'), Number);
 }

@@ -1,5 +1,6 @@
 // Tells in the events when the gateway begins to drop for a reason that a person can do something
-// about. The noise of the internet at the door is counted in `status` and told to nobody.
+// about. The noise of the internet at the door is counted in `status` and told to nobody; ESP on made-up
+// SPIs is told by flood-watch.ts.
 import type { DropName } from '../core/policy/counters.ts';
 import { telling, type EventLog } from './event-log.ts';
 import type { DropStatus } from './status.ts';
@@ -9,7 +10,6 @@ const LOOK_EVERY_MS = 30_000;
 const SAY_AGAIN_MS = 3_600_000;
 
 const WORTH_TELLING: ReadonlySet<string> = new Set<DropName>([
-  'esp_unknown',
   'esp_same_spi',
   'ah_refused',
   'own_gre',

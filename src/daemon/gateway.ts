@@ -1,7 +1,8 @@
 // The gateway: configuration and system in, one ruleset in force. Everything that changes it comes
 // through here, one at a time: the operator's switches, a reload, the WAN's address, somebody else's
 // hand in our table. Knows no HTTP and no command line.
-import type { Ipv4Address } from '../core/address.ts';
+import { isInPrefix, type Ipv4Address } from '../core/address.ts';
+import type { Territory } from '../core/alg/flow-table.ts';
 import type { SessionRecord } from '../core/alg/session-record.ts';
 import { parseConfig, setInText } from '../core/config/document.ts';
 import { renderProblem, type Problem } from '../core/config/problem.ts';
@@ -43,6 +44,8 @@ const RESTORED_MS = 600_000;
 const MOST_RESTORED = 1_000;
 
 export interface GatewayOptions {
+  /** The interfaces or their addresses may have changed. */
+  readonly onTerritory: (territory: Territory) => void;
   readonly configPath: string;
   readonly state: StateDirectory;
   readonly nft: Nft;
@@ -111,7 +114,11 @@ export class Gateway {
   /** Resolves when the ruleset is in force. Throws Failure, and then nothing is. */
   async start(): Promise<void> {
     this.#links = await createLinkMonitor({
-      onChange: () => void this.#inTurn(() => this.#followSystem()),
+      onChange: () =>
+        void this.#inTurn(async () => {
+          await this.#followSystem();
+          this.#options.onTerritory(this.territory());
+        }),
       onError: (error) => this.#trouble('links', `The interfaces cannot be read: ${error.message}`),
     });
     await this.#lookAtOthers();
@@ -309,6 +316,7 @@ export class Gateway {
     this.#system = system;
     if (address !== null) this.#learnedAddress = address;
     this.#clear('table');
+    this.#options.onTerritory(this.territory());
     if (forgetAddress) {
       const entries = await endFlowsOfAddress(former);
       this.#options.log('info', 'VPN connections of the former WAN address are forgotten', {
@@ -321,6 +329,15 @@ export class Gateway {
 
   #readSystem({ interfaces }: Config): SystemState {
     return readSystemState(this.#links?.snapshot() ?? [], interfaces.wan, this.#othersFilter);
+  }
+
+  /** Which addresses are whose, as the interfaces are now. */
+  territory(): Territory {
+    const prefixes = this.#config.interfaces.lan.flatMap((name) => this.#describe(name).addresses);
+    return {
+      wanAddress: this.#system.wanAddress,
+      isLan: (address) => prefixes.some((prefix) => isInPrefix(address, prefix)),
+    };
   }
 
   async #followSystem(): Promise<void> {

@@ -17,6 +17,8 @@ import { createLog, type Log } from './log.ts';
 import { createProber } from './probe.ts';
 import { openRecords } from './records.ts';
 import { Trace } from './trace.ts';
+import type { Observation } from './observation.ts';
+import { startObservation } from './start-observation.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions {
@@ -70,6 +72,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     lanIndexes: () => gateway?.lanIndexes() ?? new Set(),
     release: (session) => running.release(session),
   });
+  let observation: Observation | null = null;
   const running = new Gateway({
     configPath: options.config,
     state,
@@ -77,6 +80,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     log,
     tell: (event) => records.events.tell(event),
     onConfig: (config) => records.follow(config),
+    onTerritory: (territory) => observation?.setTerritory(territory),
   });
   gateway = running;
   for (const [key, sentence] of early) running.tellTrouble(key, sentence);
@@ -100,6 +104,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     await running.start();
     await records.devices.look();
     unwatchDrops = watchDrops(async () => (await running.status()).drops, records.events);
+    observation = await startObservation({ gateway: running, records, log, tellTrouble });
     started();
     if (running.config.web.listen.length > 0) {
       log('warn', 'web.listen is set, but this version has no web page yet: nothing listens there');
@@ -123,6 +128,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     await api.close();
     doctor.close();
     unwatchDrops();
+    await observation?.close();
     records.close();
     running.close();
   }

@@ -15,6 +15,21 @@ export interface DropStatus {
   readonly bytes: number;
 }
 
+/** What the daemon has seen of what passes, since it started. */
+export interface ObservationStatus {
+  /** Passive copies of packets that were read. */
+  readonly copies: number;
+  /** Copies that were lost because too many came at once; no packet was. */
+  readonly missed: number;
+  /** Copies that are not what their ports say. */
+  readonly unreadable: number;
+  readonly facts: number;
+  /** Packets that wait here for their turn or their pair. */
+  readonly held: number;
+  /** ESP pairs that were put into the kernel. */
+  readonly paired: number;
+}
+
 export interface Status {
   readonly version: string;
   /** `attention`: there are problems to read. */

@@ -8,6 +8,7 @@ import {
   type ConntrackEntry,
   type ConntrackExpectation,
   type ConntrackFilter,
+  type ConntrackGlance,
   type ConntrackStats,
   EXP_DELETE,
   EXP_GET,
@@ -16,10 +17,12 @@ import {
   emitConntrackStatsRequest,
   emitExpectationDelete,
   emitExpectationDump,
+  glanceAtConntrack,
   parseConntrack,
   parseConntrackStats,
   parseExpectation,
 } from '../core/wire/ctnetlink.ts';
+import { WireError } from '../core/wire/bytes.ts';
 import { NLM_F_DUMP } from '../core/wire/netlink.ts';
 import { LinuxError, errnoName } from './libc.ts';
 import { NETLINK_NETFILTER, NetlinkSocket, type NetlinkRequest, decodeAll } from './netlink.ts';
@@ -42,6 +45,31 @@ export function listConntrack(filter: ConntrackFilter = {}): Promise<ConntrackEn
       }
     }
     return entries;
+  });
+}
+
+/**
+ * Calls `onEntry` with all entries that `wants` takes at a glance, and keeps nothing. Resolves to whether
+ * the list is complete: in a table that changes, something may be missing or twice.
+ */
+export function streamConntrack(
+  wants: (glance: ConntrackGlance) => boolean,
+  onEntry: (entry: ConntrackEntry) => void,
+): Promise<boolean> {
+  return withSocket(async (socket) => {
+    let isReadable = true;
+    const isComplete = await socket.stream(CT_GET, NLM_F_DUMP, emitConntrackDump({}), ({ payload }) => {
+      const glance = glanceAtConntrack(payload);
+      if (glance !== null && !wants(glance)) return;
+      try {
+        const entry = parseConntrack(payload);
+        if (entry) onEntry(entry);
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        isReadable = false;
+      }
+    });
+    return isComplete && isReadable;
   });
 }
 

@@ -162,7 +162,7 @@ function withFormer(flow: Flow, former: Flow): Flow {
 }
 
 /** Whether the ports or the protocol alone say that a VPN may be in it. */
-function isVpnFlow({ protocol, clientPort, serverPort }: Flow): boolean {
+function isVpnFlow({ protocol, client, clientPort, serverPort }: Flow): boolean {
   switch (protocol) {
     case udp:
       return isVpnUdpPort(serverPort) || clientPort === 1701;
@@ -172,7 +172,8 @@ function isVpnFlow({ protocol, clientPort, serverPort }: Flow): boolean {
       // GRE version 0 has no key in conntrack.
       return clientPort !== null && serverPort !== null && (clientPort !== 0 || serverPort !== 0);
     default:
-      return protocol === esp || protocol === ah || protocol === l2tp;
+      // ESP over IPv4 is known by its SPIs; conntrack mixes the devices of a server up.
+      return protocol === l2tp || ((protocol === esp || protocol === ah) && client.includes(':'));
   }
 }
 

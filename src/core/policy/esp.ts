@@ -12,8 +12,10 @@ import type { Config } from '../config/schema.ts';
 import { countAs } from './counters.ts';
 import { STAYS } from './filter.ts';
 import { layoutOf } from './layout.ts';
+import { copySome } from './observe.ts';
 import { interfaceSet, rule, type Chain, type Declaration } from './ruleset.ts';
 import type { SystemState } from './system.ts';
+import { ikeTurnRules, inboundTurnRules, isAlive, outboundTurnRules, TURNS_LEARNED } from './turns.ts';
 
 /** How many unanswered new SPIs of one server are remembered; a tenth of a second of ten devices starting at once. */
 const WAITING_SLOTS = 10;
@@ -50,6 +52,7 @@ export const ESP_LEARNED = [
   'ike_recent',
   'ike_cookies',
   ...[0, ...slots].map(waiting),
+  ...TURNS_LEARNED,
 ];
 
 export function espDeclarations(): Declaration[] {
@@ -68,7 +71,7 @@ export function espDeclarations(): Declaration[] {
   return [
     { kind: 'set', name: 'own_sa', lines: ['typeof ip daddr . esp spi', 'size 65536'] },
     learned('map', 'esp_in', 'typeof ip saddr . esp spi : ip daddr', MOST_PAIRS, ESP_SECONDS, ['counter']),
-    learned('set', 'esp_out', 'typeof ip saddr . ip daddr . esp spi', MOST_PAIRS, ESP_SECONDS),
+    learned('set', 'esp_out', 'typeof ip saddr . ip daddr . esp spi', MOST_PAIRS, ESP_SECONDS, ['counter']),
     learned('map', 'esp_errors', 'typeof @nh,128,32 . @th,0,32 : ip saddr', MOST_PAIRS, 86_400),
     learned('set', 'esp_early', 'typeof ip saddr . ip daddr', 4096, 60),
     learned('set', 'esp_peer', 'typeof ip saddr . ip daddr', 65_536, 86_400),
@@ -105,10 +108,13 @@ export function espChains(config: Config, system: SystemState): Chain[] {
       'esp_to_wan',
       'esp_out_refresh',
       'esp_new',
+      'esp_again',
     ];
     return [
       { name: 'esp_prerouting', hook: null, rules: [own, rule(`iifname ${wan} ${reason} drop`, why)] },
-      ...[...empty, 'esp_server', 'ike_seen'].map((name): Chain => ({ name, hook: null, rules: [] })),
+      ...[...empty, 'esp_server', 'esp_learned', 'ike_seen', 'ike_phase2', 'ike_phase2_wan'].map(
+        (name): Chain => ({ name, hook: null, rules: [] }),
+      ),
     ];
   }
   const isEarly = layoutOf(config, system) === 'early';
@@ -160,7 +166,7 @@ export function espChains(config: Config, system: SystemState): Chain[] {
       hook: null,
       rules: [
         rule(
-          `@th,32,32 1 ip daddr set ip saddr . esp spi map @esp_in ${countAs('esp_same_spi')} accept`,
+          `@th,32,32 1 ip daddr set ip saddr . esp spi map @esp_in ${countAs('esp_same_spi')} goto esp_again`,
           'Sequence 1 on a known SPI: counted, two devices may share the SPI',
         ),
         rule(
@@ -170,21 +176,30 @@ export function espChains(config: Config, system: SystemState): Chain[] {
       ],
     },
     {
+      name: 'esp_again',
+      hook: null,
+      rules: [
+        rule(copySome('esp-again', 50), 'A copy for the daemon'),
+        rule('accept', 'On to the device that has it'),
+      ],
+    },
+    {
       name: 'esp_learn',
       hook: null,
       rules: [
+        ...inboundTurnRules(),
         ...slots
           .toReversed()
           .map((slot) =>
             rule(
-              `ip daddr set ip saddr map @${waiting(slot)} add @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } delete @${waiting(slot)} { ip saddr : ip daddr } accept`,
+              `ip daddr set ip saddr map @${waiting(slot)} add @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } delete @${waiting(slot)} { ip saddr : ip daddr } goto esp_learned`,
               slot === WAITING_SLOTS
                 ? 'The device that has waited longest for this server'
                 : 'The next in line',
             ),
           ),
         rule(
-          `ip daddr set ip saddr map @ike_recent add @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } delete @ike_recent { ip saddr : ip daddr } add @esp_early { ip daddr . ip saddr } accept`,
+          `ip daddr set ip saddr map @ike_recent add @esp_in { ip saddr . esp spi timeout ${idle} : ip daddr } delete @ike_recent { ip saddr : ip daddr } add @esp_early { ip daddr . ip saddr } goto esp_learned`,
           'The server speaks first: the device of the latest IKE exchange',
         ),
         rule(
@@ -192,9 +207,21 @@ export function espChains(config: Config, system: SystemState): Chain[] {
           'The only device of this server; nothing is stored',
         ),
         rule(
+          `ip saddr @esp_served ${copySome('esp-unknown', 100)}`,
+          'Of a server that devices use: a copy for the daemon',
+        ),
+        rule(
           `${countAs('esp_unknown')} drop`,
           'Nobody to give it to; an answer would tell the server to stop',
         ),
+      ],
+    },
+    {
+      name: 'esp_learned',
+      hook: null,
+      rules: [
+        rule(copySome('esp-learned', 500), 'A copy for the daemon, which may know better'),
+        rule('accept', 'On to its device'),
       ],
     },
     {
@@ -208,6 +235,12 @@ export function espChains(config: Config, system: SystemState): Chain[] {
           `ip saddr . ip daddr . esp spi @esp_out update @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } ip saddr set ${wanAddress} accept`,
           'Known outbound SPI',
         ),
+        rule(
+          'add @esp_errors { @nh,128,32 . @th,0,32 : ip saddr }',
+          'ICMP errors about it will find the device',
+        ),
+        rule('jump esp_server', 'One device or several at this server?'),
+        ...outboundTurnRules(),
         rule('jump esp_new', 'A new outbound SPI'),
         rule(`ip saddr set ${wanAddress} accept`, 'The source becomes the WAN address'),
       ],
@@ -230,11 +263,7 @@ export function espChains(config: Config, system: SystemState): Chain[] {
       name: 'esp_new',
       hook: null,
       rules: [
-        rule(
-          'add @esp_errors { @nh,128,32 . @th,0,32 : ip saddr }',
-          'ICMP errors about it will find the device',
-        ),
-        rule('jump esp_server', 'One device or several at this server?'),
+        rule(copySome('esp-new', 500), 'A copy for the daemon'),
         rule(
           `ip saddr . ip daddr @esp_early delete @esp_early { ip saddr . ip daddr } add @esp_out { ip saddr . ip daddr . esp spi timeout ${idle} } return`,
           'The server spoke first and is paired already',
@@ -274,11 +303,27 @@ export function espChains(config: Config, system: SystemState): Chain[] {
     {
       name: 'ike_seen',
       hook: null,
+      rules: [rule('@th,208,8 { 32, 35, 36 } jump ike_phase2', 'Quick Mode, IKE_AUTH or CREATE_CHILD_SA')],
+    },
+    {
+      name: 'ike_phase2',
+      hook: null,
       rules: [
         rule(
-          '@th,208,8 { 32, 35, 36 } delete @ike_recent { ip daddr : ip saddr } add @ike_recent { ip daddr : ip saddr }',
-          'Quick Mode, IKE_AUTH or CREATE_CHILD_SA: an SA may follow',
+          'delete @ike_recent { ip daddr : ip saddr } add @ike_recent { ip daddr : ip saddr }',
+          'An SA may follow',
         ),
+        rule('@th,208,8 != 32 @th,216,8 & 0x20 == 0x20 return', 'An answer begins nothing (RFC 7296 3.1)'),
+        rule('meta nfproto ipv4 jump esp_server', 'One device or several at this server?'),
+        ...ikeTurnRules(),
+      ],
+    },
+    {
+      name: 'ike_phase2_wan',
+      hook: null,
+      rules: [
+        rule('@th,208,8 36 @th,216,8 & 0x20 == 0x20 return', 'An answer begins nothing'),
+        rule(`ip saddr @esp_shared ${isAlive} goto ike_turn_wan`, 'Several devices: one after the other'),
       ],
     },
   ];

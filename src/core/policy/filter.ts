@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { countAs } from './counters.ts';
 import { isIkePreserved } from './ike.ts';
 import { layoutOf } from './layout.ts';
+import { observeChains, observeHookRules } from './observe.ts';
 import { addressSet, interfaceSet, rule, type Chain, type Declaration, type Rule } from './ruleset.ts';
 import type { SystemState } from './system.ts';
 
@@ -46,13 +47,8 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
   const wan = `"${config.interfaces.wan}"`;
   const isEarly = layoutOf(config, system) === 'early';
   const rules: Rule[] = [];
-  if (config.passthrough.ipsec === 'enabled') {
-    rules.push(
-      // A raw match, which asks for no protocol first: cheaper for all others. ike_port looks closer.
-      rule('@th,16,16 500 jump ike_port', 'IKE is seen also on connections that are established'),
-    );
-  }
   rules.push(
+    ...observeHookRules(),
     rule('ct status assured accept', 'Flows that have been answered for a while'),
     rule('meta nfproto ipv4 meta l4proto esp goto esp_prerouting', 'ESP is translated without conntrack'),
   );
@@ -63,14 +59,7 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
   );
   return [
     { name: 'prerouting', hook: 'filter hook prerouting priority mangle', rules },
-    {
-      name: 'ike_port',
-      hook: null,
-      rules:
-        config.passthrough.ipsec === 'enabled'
-          ? [rule(`iifname ${lan} udp dport 500 jump ike_seen`, 'IKE tells which device gets an SA next')]
-          : [],
-    },
+    ...observeChains(config),
     {
       name: 'from_lan',
       hook: null,
@@ -85,6 +74,7 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
       name: 'lan_young',
       hook: null,
       rules: [
+        rule('meta l4proto udp jump young_lan', 'What tells of a VPN is copied'),
         rule(
           'meta nfproto ipv4 ct status & (snat | dnat) == snat jump mapping',
           'Remember which port the flow has got',
@@ -108,6 +98,7 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
       name: 'from_wan',
       hook: null,
       rules: [
+        rule('ct state established meta l4proto udp jump young_wan', 'What tells of a VPN is copied'),
         rule('ct state established,related accept', 'Known connections'),
         rule(STAYS, 'For the gateway itself, or for a port forward of another table'),
         ...otherwiseFromWan(config, system),
@@ -160,6 +151,7 @@ function newFromLan(config: Config): Rule[] {
   rules.push(
     rule(`meta l4proto tcp ct timeout set "${plainTcp(config)}" accept`, 'Idle connections live long enough'),
     rule('udp dport 53 accept', 'Names are looked up often; they need no memory'),
+    rule('meta l4proto udp jump first_lan', 'What tells of a VPN is copied'),
     rule(
       `udp dport { 500, 1701, 4500 } ct timeout set "${vpnUdp(config)}" accept`,
       'Idle tunnels live long enough',

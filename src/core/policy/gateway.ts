@@ -9,9 +9,11 @@ import { forwardChains, OPTIONAL_HOOKS, rawChains } from './hooks.ts';
 import { ikeChains, ikeDeclarations } from './ike.ts';
 import { inputChain } from './input.ts';
 import { NAT_LEARNED, natChains, natDeclarations } from './nat.ts';
+import { observeDeclarations } from './observe.ts';
 import { rule, type Declaration, type Ruleset } from './ruleset.ts';
 import { switchChains } from './switches.ts';
 import type { SystemState } from './system.ts';
+import { turnChains, turnDeclarations } from './turns.ts';
 
 /** What was learned under another WAN address must go: its packets come to that address no more. */
 export interface PlanOptions {
@@ -29,11 +31,14 @@ export function planRuleset(config: Config, system: SystemState, options: PlanOp
       ...espDeclarations(),
       ...ikeDeclarations(),
       ...natDeclarations(),
+      ...observeDeclarations(),
+      ...turnDeclarations(),
     ],
     chains: [
       ...hooked,
       ...filterChains(config, system),
       ...espChains(config, system),
+      ...turnChains(config.passthrough.ipsec === 'enabled' ? system.wanAddress : null),
       ...icmpChains(config, system),
       ...ikeChains(config, system.wanAddress),
       ...switchChains(config),

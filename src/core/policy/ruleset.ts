@@ -9,7 +9,7 @@ export const TABLE_NAME = 'throughway';
 export const TABLE = `inet ${TABLE_NAME}`;
 
 /** Raised whenever a set, map or chain changes in a way that an existing table cannot take over. */
-const SCHEMA = 2;
+const SCHEMA = 3;
 
 /** The comment of our table, by which a later version knows whether it can take the table over. */
 export const TABLE_COMMENT = `Throughway, schema ${SCHEMA}: written by the daemon, change its configuration instead`;

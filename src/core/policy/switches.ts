@@ -3,6 +3,7 @@
 // accepts, so running sessions stop with the transaction that brings them.
 import { PROTOCOLS, type Config } from '../config/schema.ts';
 import { countAs } from './counters.ts';
+import { copySome } from './observe.ts';
 import { interfaceSet, rule, type Chain, type Rule } from './ruleset.ts';
 
 const refuse = 'reject with icmpx admin-prohibited';
@@ -20,6 +21,14 @@ export function switchRules(config: Config): Rule[] {
   ];
 }
 
+/** What is refused is copied, a few times a second, so that the device's attempts can be shown. */
+function refusal(match: string, verdict: string, why: string): Rule[] {
+  return [
+    rule(`${match} ${copySome('refused', 20)}`, 'A few copies for the daemon'),
+    rule(`${match} ${verdict}`, why),
+  ];
+}
+
 export function switchChains(config: Config): Chain[] {
   const { ipsec, pptp, l2tp } = config.passthrough;
   const fromLan: Rule[] = [];
@@ -28,11 +37,12 @@ export function switchChains(config: Config): Chain[] {
   if (ipsec === 'disabled') {
     const why = 'IPSec Passthrough is disabled';
     fromLan.push(
-      rule(`udp dport { 500, 4500 } ${countAs('ipsec_disabled')} ${refuse}`, why),
-      rule(`meta l4proto { esp, ah } ${countAs('ipsec_disabled')} ${refuse}`, why),
+      ...refusal(`udp dport { 500, 4500 }`, `${countAs('ipsec_disabled')} ${refuse}`, why),
+      ...refusal(`meta l4proto { esp, ah }`, `${countAs('ipsec_disabled')} ${refuse}`, why),
       // RFC 7296 2.23: an initiator on the internet, which IPv6 and port forwards let in, may have any port.
-      rule(
-        `udp sport { 500, 4500 } udp dport >= 1024 ${countAs('ipsec_disabled')} ${refuse}`,
+      ...refusal(
+        `udp sport { 500, 4500 } udp dport >= 1024`,
+        `${countAs('ipsec_disabled')} ${refuse}`,
         `${why}, also to an initiator's other port`,
       ),
     );
@@ -48,7 +58,7 @@ export function switchChains(config: Config): Chain[] {
   if (pptp === 'disabled') {
     const why = 'PPTP Passthrough is disabled';
     fromLan.push(
-      rule(`tcp dport 1723 ${countAs('pptp_disabled')} reject with tcp reset`, why),
+      ...refusal(`tcp dport 1723`, `${countAs('pptp_disabled')} reject with tcp reset`, why),
       rule('meta l4proto gre jump disabled_gre', 'GRE version 1 is PPTP; other GRE passes'),
     );
     fromWan.push(
@@ -59,17 +69,18 @@ export function switchChains(config: Config): Chain[] {
     // nft 1.0.6 cannot list a raw match beside one on the protocol.
     gre.push(
       rule(`@th,13,3 1 iifname "${config.interfaces.wan}" ${countAs('pptp_disabled')} drop`, why),
-      rule(`@th,13,3 1 ${countAs('pptp_disabled')} ${refuse}`, why),
+      ...refusal('@th,13,3 1', `${countAs('pptp_disabled')} ${refuse}`, why),
     );
   }
   if (l2tp === 'disabled') {
     const why = 'L2TP Passthrough is disabled';
     fromLan.push(
-      rule(`udp dport 1701 ${countAs('l2tp_disabled')} ${refuse}`, why),
-      rule(`meta l4proto 115 ${countAs('l2tp_disabled')} ${refuse}`, why),
+      ...refusal(`udp dport 1701`, `${countAs('l2tp_disabled')} ${refuse}`, why),
+      ...refusal(`meta l4proto 115`, `${countAs('l2tp_disabled')} ${refuse}`, why),
       // RFC 2661 8.1. No port below 1024 is one that a server has moved to, and DNS may come from any.
-      rule(
-        `udp sport 1701 udp dport >= 1024 ${countAs('l2tp_disabled')} ${refuse}`,
+      ...refusal(
+        `udp sport 1701 udp dport >= 1024`,
+        `${countAs('l2tp_disabled')} ${refuse}`,
         `${why}, also to a server's other port`,
       ),
     );

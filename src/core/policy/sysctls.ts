@@ -5,6 +5,9 @@ const OF_THE_SYSTEM: Readonly<Record<string, string>> = {
   'net.ipv4.ip_forward': '1',
   // Looking for a local socket before routing is of no use to packets that pass (ip-sysctl, ip_early_demux).
   'net.ipv4.ip_early_demux': '0',
+  // What passed on a connection, and since when: shown with the sessions.
+  'net.netfilter.nf_conntrack_acct': '1',
+  'net.netfilter.nf_conntrack_timestamp': '1',
   // RFC 5508 REQ-1: an ICMP query lives at least 60 seconds; Linux gives it 30.
   'net.netfilter.nf_conntrack_icmp_timeout': '60',
   // Data of PPTP: as long as an idle control connection is kept (RFC 5382 REQ-5), with which it goes.
