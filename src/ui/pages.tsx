@@ -37,6 +37,12 @@ export const PAGES: readonly PageEntry[] = [
     load: async () => (await import('./pages/events.tsx')).EventsPage,
   },
   {
+    path: '/diagnosis',
+    title: 'nav.diagnosis',
+    icon: 'diagnosis',
+    load: async () => (await import('./pages/diagnosis.tsx')).DiagnosisPage,
+  },
+  {
     path: '/security/vpn-passthrough',
     title: 'nav.passthrough',
     icon: 'shield',

@@ -1,10 +1,42 @@
 // The stand-in's account, configuration and interfaces.
 import type { Answer } from './fixture.ts';
 
-export function accountRoutes(now: number): Record<string, Answer> {
+export interface AccountOptions {
+  /** Which of the three the reader meets; the pages unless said otherwise. */
+  readonly door?: 'log-in' | 'first-run';
+  /** Whether a change is on probation. */
+  readonly isPending?: boolean;
+}
+
+export function accountRoutes(now: number, { door, isPending }: AccountOptions): Record<string, Answer> {
   const at = (ago: number): string => new Date(now - ago).toISOString();
   return {
-    'GET /login': () => ({ name: 'admin' }),
+    'GET /login': (_request, reply) => {
+      if (!door) return { name: 'admin' };
+      reply.writeHead(401, { 'content-type': 'application/problem+json' });
+      reply.end(JSON.stringify({ code: door === 'first-run' ? door : 'not-logged-in', detail: 'Log in.' }));
+      return undefined;
+    },
+    'POST /first-run': () => ({ name: 'admin' }),
+    'POST /users/admin/totp': () => ({
+      secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
+      uri: 'otpauth://totp/Throughway:admin?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Throughway',
+    }),
+    'PUT /users/admin/totp': () => ({
+      recovery_codes: Array.from({ length: 8 }, (_, index) => `${index}abc-d${index}ef-gh${index}j`),
+    }),
+    'GET /interfaces': () => [
+      { name: 'eth0', state: 'up', addresses: ['198.51.100.2/24'], suggestion: 'wan' },
+      { name: 'eth1', state: 'up', addresses: ['192.168.1.1/24'], suggestion: 'lan' },
+      { name: 'wlan0', state: 'down', addresses: [], suggestion: null },
+    ],
+    'GET /topics': () => [
+      {
+        name: 'pptp',
+        title: 'Why PPTP is insecure',
+        paragraphs: ['Its encryption is broken.', ['one', 'two']],
+      },
+    ],
     'GET /config': () => ({
       version: 1,
       interfaces: { wan: 'wan0', lan: ['lan0'] },
@@ -14,15 +46,16 @@ export function accountRoutes(now: number): Record<string, Answer> {
       firewall: { wan_ping: true, wan_services: ['tcp/22'] },
       web: { listen: ['192.168.1.1:443'] },
     }),
-    'GET /config/pending': () => null,
+    'GET /config/pending': () =>
+      isPending ? { reverts_at: at(-72_000), who: 'admin', what: 'web.listen' } : null,
     'GET /config/history': () => [
       { id: 3, at: at(60_000), who: 'admin', what: 'passthrough.pptp' },
       { id: 2, at: at(86_400_000), who: 'root at the shell', what: 'timeouts.esp_seconds, web.listen' },
       { id: 1, at: at(3 * 86_400_000), who: 'first run', what: 'interfaces' },
     ],
     'GET /users': () => [
-      { name: 'admin', totp: true, created_at: at(1e9), last_login_at: at(60_000) },
-      { name: 'berta', totp: false, created_at: at(1e9), last_login_at: null },
+      { name: 'admin', totp: false, created_at: at(1e9), last_login_at: at(60_000) },
+      { name: 'berta', totp: true, created_at: at(1e9), last_login_at: null },
     ],
     'GET /logins': () => [
       {

@@ -4,6 +4,7 @@ export const ADDRESSES = {
   sessions: '/sessions',
   devices: '/devices',
   events: '/events',
+  diagnosis: '/diagnosis',
   passthrough: '/security/vpn-passthrough',
   network: '/network',
   users: '/administration/users',

@@ -42,34 +42,77 @@ async function withStandin(
   }
 }
 
+/** Everything is loaded, and what fades in is there: its contrast is not yet what it becomes. */
 const settled = (page: Page): Promise<unknown> =>
   page.waitForFunction(
-    () => document.querySelector('h1') !== null && !document.body.innerText.includes('Loading …'),
+    () =>
+      document.querySelector('h1') !== null &&
+      !document.body.innerText.includes('Loading …') &&
+      document.getAnimations().every(({ playState }) => playState !== 'running'),
   );
 
 export const standinTests: readonly PageTest[] = [
-  ...(['light', 'dark'] as const).map((colorScheme): PageTest => ({
-    name: `no page has a serious fault, breaks its policy or is too wide, ${colorScheme}`,
+  ...(
+    [
+      ['light', WIDE],
+      ['dark', NARROW],
+    ] as const
+  ).map(([colorScheme, viewport]): PageTest => ({
+    name: `no page has a serious fault, breaks its policy or is too wide: ${colorScheme}, ${viewport.width} wide`,
     play: (browser) =>
       withStandin({}, async (fixture) => {
-        for (const viewport of [WIDE, NARROW]) {
-          const { page, complaints } = await openPage(browser, { colorScheme, viewport });
-          for (const path of [...Object.values(ADDRESSES), '/sessions/s1']) {
-            await page.goto(fixture.address + path);
-            await settled(page);
-            // The contrast of what fades in is not yet what it becomes.
-            await page.waitForFunction(() =>
-              document.getAnimations().every(({ playState }) => playState !== 'running'),
-            );
-            assert.deepEqual({ path, faults: await findFaults(page) }, { path, faults: [] });
-            const width = await page.evaluate(() => document.documentElement.scrollWidth);
-            assert.ok(width <= viewport.width, `${path} is ${width} wide on a screen of ${viewport.width}`);
-          }
-          assert.deepEqual(complaints, []);
-          await page.close();
+        const { page, complaints } = await openPage(browser, { colorScheme, viewport });
+        for (const path of [...Object.values(ADDRESSES), '/sessions/s1']) {
+          await page.goto(fixture.address + path);
+          await settled(page);
+          assert.deepEqual({ path, faults: await findFaults(page) }, { path, faults: [] });
+          const width = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert.ok(width <= viewport.width, `${path} is ${width} wide on a screen of ${viewport.width}`);
         }
+        assert.deepEqual(complaints, []);
       }),
   })),
+  {
+    name: 'no dialog and no door has a serious fault: log-in, first run, countdown, second factor, names',
+    play: async (browser) => {
+      const look = async (page: Page, what: string): Promise<void> => {
+        await settled(page);
+        assert.deepEqual({ what, faults: await findFaults(page) }, { what, faults: [] });
+      };
+      for (const door of ['log-in', 'first-run'] as const) {
+        await withStandin({ door }, async (fixture) => {
+          const { page } = await openPage(browser, { viewport: NARROW });
+          await page.goto(fixture.address);
+          await page.getByRole('heading', { level: 1 }).waitFor();
+          await look(page, door);
+          if (door === 'log-in') return;
+          await page.getByLabel('One-time code').fill('123');
+          for (const label of ['New password', 'The same again'])
+            await page.getByLabel(label).fill('long enough it is');
+          await page.getByRole('button', { name: 'Continue' }).click();
+          await page.getByRole('radio', { name: 'eth0 is the WAN' }).waitFor();
+          await look(page, 'interfaces');
+        });
+      }
+      await withStandin({ isPending: true }, async (fixture) => {
+        const { page } = await openPage(browser);
+        await page.goto(`${fixture.address}/administration/users`);
+        await page.getByText('Do you still reach this page?').waitFor();
+        await page.getByRole('button', { name: 'Second factor' }).click();
+        await page.getByRole('img', { name: /QR code/ }).waitFor();
+        await look(page, 'second factor');
+        await page.getByLabel('Code of six digits').fill('123456');
+        await page.getByRole('button', { name: 'Turn on' }).click();
+        await page.getByText('The second factor is on.').waitFor();
+        await page.keyboard.press('Escape');
+        await page.goto(`${fixture.address}/devices`);
+        await page.getByRole('button', { name: 'Name anna-laptop' }).first().click();
+        await look(page, 'name of a device');
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+      });
+    },
+  },
   {
     name: 'German throughout, with its own notation',
     play: (browser) =>

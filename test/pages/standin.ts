@@ -1,7 +1,7 @@
 // The stand-in's routes: what the API would answer.
 import type { ServerResponse } from 'node:http';
 import type { Session } from '../../src/daemon/api/session.ts';
-import { accountRoutes } from './account-fixture.ts';
+import { accountRoutes, type AccountOptions } from './account-fixture.ts';
 import { Fixture, type Answer } from './fixture.ts';
 import {
   makeDevices,
@@ -12,7 +12,7 @@ import {
   makeTraffic,
 } from './sessions-fixture.ts';
 
-export interface StandinOptions {
+export interface StandinOptions extends AccountOptions {
   readonly sessions?: number;
   /** Sessions that change in each second. */
   readonly changesPerSecond?: number;
@@ -63,7 +63,7 @@ export async function startStandin(options: StandinOptions = {}): Promise<Fixtur
       reply.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n');
       return undefined;
     },
-    ...accountRoutes(now),
+    ...accountRoutes(now, options),
     'GET /traffic': (request) => makeTraffic(request.url!.includes('day') ? 'day' : 'hour', now),
   };
   return Fixture.start(routes, options.port);

@@ -1,6 +1,8 @@
 // Every request the pages make, one function each, with the API's own types.
 import type { Config, Passthrough } from '../../core/config/schema.ts';
 import type { Device, GatewayEvent, SessionStory, TrafficHistory } from '../../daemon/api/session.ts';
+import type { DoctorReport } from '../../daemon/api/doctor.ts';
+import type { ProbeReport } from '../../daemon/api/probe.ts';
 import type { PassthroughChange, Status } from '../../daemon/api/types.ts';
 import { call } from './client.ts';
 import type { Certificate, Detected, Login, PendingChange, Token, User, Version } from './wanted.ts';
@@ -68,3 +70,18 @@ export const createFirstUser = (first: { code: string; name: string; password: s
 export const getDetected = (): Promise<readonly Detected[]> => call('GET', '/interfaces');
 export const finishFirstRun = (sides: { wan: string; lan: readonly string[] }): Promise<void> =>
   call('PUT', '/config', { interfaces: sides });
+
+/** Advice in plain words: a paragraph that is a list has one item a line. */
+export interface Topic {
+  readonly name: string;
+  readonly title: string;
+  readonly paragraphs: readonly (string | readonly string[])[];
+}
+
+/** Both may take their time: servers that do not answer are waited for. */
+const LONG_MS = 120_000;
+export const examine = (): Promise<DoctorReport> =>
+  call('POST', '/doctor', undefined, AbortSignal.timeout(LONG_MS));
+export const probe = (host: string): Promise<ProbeReport> =>
+  call('POST', '/probe', { host }, AbortSignal.timeout(LONG_MS));
+export const getTopics = (): Promise<readonly Topic[]> => call('GET', '/topics');

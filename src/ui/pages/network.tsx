@@ -49,7 +49,22 @@ function draftOf(config: Config): Draft {
   };
 }
 
-function changesOf(draft: Draft): Record<string, unknown> {
+type Settings = Record<string, Record<string, unknown>>;
+
+/** Only what differs, so that the file gets no line that nobody asked for. */
+function changesOf(config: Config, draft: Draft): Settings {
+  const before = settingsOf(draftOf(config));
+  const changes: Settings = {};
+  for (const [group, settings] of Object.entries(settingsOf(draft))) {
+    const changed = Object.entries(settings).filter(
+      ([name, value]) => JSON.stringify(before[group]?.[name]) !== JSON.stringify(value),
+    );
+    if (changed.length > 0) changes[group] = Object.fromEntries(changed);
+  }
+  return changes;
+}
+
+function settingsOf(draft: Draft): Settings {
   return {
     interfaces: { wan: draft.wan.trim(), lan: list(draft.lan) },
     ike: { source_port: draft.sourcePort },
@@ -80,8 +95,7 @@ export function NetworkPage() {
   const save = async (): Promise<void> => {
     setSaved(false);
     const isDone = await request.send(async () => {
-      const change = await putConfig({ ...config, ...changesOf(draft!) });
-      pending.value = change.pending;
+      pending.value = (await putConfig(changesOf(config!, draft!))).pending;
     });
     if (!isDone) return;
     setSaved(pending.value === null);

@@ -412,4 +412,22 @@ export const de: Catalogue = {
   'history.restoreAsk': 'Die Konfiguration vom {at} zurückholen?',
   'history.diff': 'Was geändert wurde',
   'history.same': 'Sie hat nichts geändert.',
+
+  'nav.diagnosis': 'Diagnose',
+
+  'diagnosis.lead': 'Warum etwas keine Verbindung bekommt, und was hilft.',
+  'diagnosis.doctor': 'Das Gateway und seine Umgebung',
+  'diagnosis.doctorLead':
+    'Prüft Schnittstellen, Routen, andere Firewalls, Tabellen und jede gestörte Sitzung. Es ändert nichts.',
+  'diagnosis.examine': 'Untersuchen',
+  'diagnosis.busy': 'Wird geprüft …',
+  'diagnosis.well': 'Nichts gefunden, was ein VPN am Verbinden hindert.',
+  'diagnosis.probe': 'Ein VPN-Server',
+  'diagnosis.probeLead':
+    'Fragt einen Server, über welche Protokolle er antwortet und ob sie Passthrough brauchen.',
+  'diagnosis.server': 'Name oder Adresse des Servers',
+  'diagnosis.ask': 'Server fragen',
+  'diagnosis.answer': 'Was er antwortete',
+  'diagnosis.meaning': 'Was das bedeutet',
+  'diagnosis.advice': 'In einfachen Worten',
 };

@@ -405,6 +405,23 @@ export const en = {
   'history.restoreAsk': 'Bring back the configuration of {at}?',
   'history.diff': 'What was changed',
   'history.same': 'It changed nothing.',
+
+  'nav.diagnosis': 'Diagnosis',
+
+  'diagnosis.lead': 'Why something does not connect, and what to do about it.',
+  'diagnosis.doctor': 'The gateway and what is around it',
+  'diagnosis.doctorLead':
+    'Looks at the interfaces, routes, other firewalls, tables and every session in trouble. It changes nothing.',
+  'diagnosis.examine': 'Examine',
+  'diagnosis.busy': 'Looking …',
+  'diagnosis.well': 'Nothing was found that keeps a VPN from connecting.',
+  'diagnosis.probe': 'A VPN server',
+  'diagnosis.probeLead': 'Asks a server by which protocols it answers, and whether they need passthrough.',
+  'diagnosis.server': 'Name or address of the server',
+  'diagnosis.ask': 'Ask the server',
+  'diagnosis.answer': 'What it answered',
+  'diagnosis.meaning': 'What that means',
+  'diagnosis.advice': 'In plain words',
 } as const satisfies Record<string, string>;
 
 export type TextKey = keyof typeof en;
