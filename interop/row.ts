@@ -59,3 +59,5 @@ export interface Check {
 }
 
 export const CELL: MachineKind = { kind: 'cell', tree: 'main' };
+export const UML: MachineKind = { kind: 'uml', tree: 'main' };
+export const LIBRESWAN: MachineKind = { kind: 'uml', tree: 'libreswan' };

@@ -57,6 +57,9 @@ export class Transfers {
       'transfer-up',
       `socat -u TCP-LISTEN:${UP_PORT},fork,reuseaddr SYSTEM:"sha256sum >> /srv/up"`,
     );
+    await server.run(
+      `until ss -ltn | grep -q :${DOWN_PORT} && ss -ltn | grep -q :${UP_PORT}; do sleep 0.1; done`,
+    );
     return transfers;
   }
 

@@ -19,12 +19,15 @@ const MODULES = [
   'aes_generic des_generic sha1_generic sha256_generic sha512_generic md5 arc4',
 ].join(' ');
 
+/** The kernel's better random generators gather entropy by timing, for seconds; ansi_cprng does instead. */
+const SLOW_MODULES = 'install drbg /bin/false\ninstall jitterentropy_rng /bin/false\n';
+
 /** The first process: reads one command a line from the console (`ID SECONDS BASE64`) and answers `ID STATUS BASE64`. */
 const INIT = `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 mount -t proc proc /proc
 mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+[ -e /dev/null ] || mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts -o mode=620,ptmxmode=666 pts /dev/pts
 mount -t tmpfs run /run
@@ -36,11 +39,15 @@ for module in ${MODULES}; do modprobe $module; done 2>/dev/null
 [ -e /dev/ppp ] || mknod /dev/ppp c 108 0
 ip link set lo up
 ip link set vec0 name eth0
-ip link set eth0 up
 ip address add $1/24 dev eth0
-ip route add default via $2
 hostname $3
-echo ready
+# Now and then its receiver does not wake up; once more helps.
+for attempt in 1 2 3 4 5 6; do
+  ip link set eth0 up
+  ip route replace default via $2
+  ping -n -q -c 1 -W 1 $2 > /dev/null && echo ready && break
+  ip link set eth0 down
+done
 while read -r id patience command; do
   (
     echo "$command" | base64 -d > /tmp/$id
@@ -63,6 +70,7 @@ export class UserModeLinux extends Machine {
   private constructor(host: Host, tree: TreeName) {
     super(host, tree);
     this.put('/machine-init', INIT, 0o755);
+    this.put('/etc/modprobe.d/machine.conf', SLOW_MODULES);
     const { namespace } = host;
     // The host's cable becomes the machine's: a bridge between it and the TAP device.
     const mac = namespace.run('cat', ['/sys/class/net/eth0/address']).trim();
@@ -82,7 +90,14 @@ export class UserModeLinux extends Machine {
         // In a process namespace of its own, since it is many processes that must end together.
         ...['--pdeathsig', 'KILL', 'unshare', '--pid', '--fork', '--kill-child', '--mount-proc'],
         ...[`${treePath(tree)}/usr/bin/linux.uml`, `mem=${MEMORY_MB}M`],
-        ...[`umid=${host.name}`, 'uml_dir=/run/interop/', 'con=null', 'con0=fd:0,fd:1', 'ssl=null', 'quiet'],
+        ...[
+          `umid=${host.name}`,
+          'uml_dir=/run/interop-uml/',
+          'con=null',
+          'con0=fd:0,fd:1',
+          'ssl=null',
+          'quiet',
+        ],
         ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${this.root}`, 'rw', 'panic=1'],
         `vec0:transport=tap,ifname=tap0,mac=${mac}`,
         'init=/machine-init',

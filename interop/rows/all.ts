@@ -1,7 +1,10 @@
 // Every row of the matrix, in its order.
 import type { Row } from '../row.ts';
 import { ANYCONNECT_ROWS } from './anyconnect.ts';
+import { LIBRESWAN_ROWS } from './libreswan.ts';
+import { L2TP_ROWS } from './l2tp.ts';
 import { OPENVPN_ROWS } from './openvpn.ts';
+import { PPTP_ROWS } from './pptp.ts';
 import { STRONGSWAN_ROWS } from './strongswan.ts';
 import { WIREGUARD_ROWS } from './wireguard.ts';
 
@@ -10,4 +13,7 @@ export const ROWS: readonly Row[] = [
   ...WIREGUARD_ROWS,
   ...ANYCONNECT_ROWS,
   ...STRONGSWAN_ROWS,
+  ...LIBRESWAN_ROWS,
+  ...PPTP_ROWS,
+  ...L2TP_ROWS,
 ];

@@ -66,9 +66,7 @@ function wireguard(name: string, title: string, keepaliveSeconds: number | null,
       return { serverInside: SERVER_INSIDE, deviceInside: insideOf(index) };
     },
     async disconnect({ devices }, index) {
-      await devices[index]!.run(
-        'pkill -x wireguard-go; while ip link show wg0 > /dev/null 2>&1; do sleep 0.1; done',
-      );
+      await devices[index]!.run('pkill -x wireguard-go; while pgrep -x wireguard-go; do sleep 0.1; done');
     },
     // Two minutes of waiting are too long for the fast part.
     rekeys: isFast ? [] : [{ title: 'after its two minutes', play: waitForRekey }],
