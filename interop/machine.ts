@@ -1,7 +1,7 @@
 // A machine of the interoperability runs: a root of its own (an overlay on a tree of trees.ts), in the
 // network namespace of a host of the household, and a way to run commands in it. What kind of machine
 // it is, a set of namespaces (cell.ts) or a User-Mode Linux (uml.ts), the rows need not know.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { runTool } from '../lab/namespaces.ts';
 import type { Host } from '../lab/topologies/household.ts';
@@ -22,7 +22,6 @@ export abstract class Machine {
   readonly host: Host;
   /** Where its file system is seen from outside. */
   readonly root: string;
-  readonly #started: string[] = [];
 
   protected constructor(host: Host, tree: TreeName) {
     this.host = host;
@@ -56,7 +55,6 @@ export abstract class Machine {
 
   /** Starts a program that goes on; its output is `log(name)`. */
   async start(name: string, command: string): Promise<void> {
-    if (!this.#started.includes(name)) this.#started.push(name);
     await this.run(
       `setsid sh -c 'exec ${command.replaceAll("'", `'\\''`)}' > ${LOGS}/${name} 2>&1 < /dev/null &`,
     );
@@ -91,9 +89,9 @@ export abstract class Machine {
     return existsSync(this.root + path);
   }
 
-  /** The logs of everything that was started, for a report. */
+  /** The ends of the logs of everything that was started or writes there by itself, for a report. */
   logs(): string {
-    return this.#started
+    return readdirSync(`${this.root}${LOGS}`)
       .map((name) => `--- ${name} on ${this.name}\n${this.log(name).split('\n').slice(-60).join('\n')}`)
       .join('\n');
   }

@@ -74,7 +74,7 @@ class Player {
   }
 
   get #devices(): World['devices'] {
-    return this.#world.devices;
+    return this.#world.devices.slice(0, this.#row.connected);
   }
 
   #pairs(): { device: World['server']; tunnel: Tunnel }[] {

@@ -35,6 +35,8 @@ export interface Row {
   readonly server: MachineKind;
   readonly device: MachineKind;
   readonly devices: number;
+  /** How many of them the ordinary stages connect; all, unless it says otherwise. */
+  readonly connected?: number;
   /** Whether it belongs to the part that takes under five minutes. */
   readonly isFast: boolean;
   /** The passthrough that governs it, or null when it passes with all of them off. */

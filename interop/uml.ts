@@ -48,7 +48,8 @@ for attempt in 1 2 3 4 5 6; do
   ping -n -q -c 1 -W 1 $2 > /dev/null && echo ready && break
   ip link set eth0 down
 done
-while read -r id patience command; do
+exec 3<&0
+while read -r id patience command <&3; do
   (
     echo "$command" | base64 -d > /tmp/$id
     timeout -s KILL $patience sh /tmp/$id > /tmp/$id.out 2>&1 < /dev/null
@@ -57,7 +58,9 @@ while read -r id patience command; do
     rm -f /tmp/$id /tmp/$id.out
     echo "$answer"
   ) &
-done
+done &
+# Reaps what others leave behind, for as long as the machine lives.
+wait
 `;
 
 export class UserModeLinux extends Machine {

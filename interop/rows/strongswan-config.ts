@@ -4,17 +4,42 @@ import { claim, Disproved, until } from '../../lab/wait.ts';
 import type { Machine } from '../machine.ts';
 
 export const SERVER_INSIDE = '10.99.0.1';
-const PSK = 'a secret of the household';
+export const PSK = 'a secret of the household';
 
-export interface Proposal {
-  readonly version: 1 | 2;
-  readonly ike: string;
-  readonly esp: string;
+/** Lines of each section of the one connection; what is not said is strongSwan's own. */
+interface Sections {
+  readonly home: readonly string[];
+  readonly local?: readonly string[];
+  readonly remote?: readonly string[];
+  readonly child: readonly string[];
+  /** More sections beside `local` and `remote`. */
+  readonly more?: string;
 }
 
-/** Of IKEv1 and IKEv2; small groups, since User-Mode Linux computes slowly. */
-export function proposal(version: 1 | 2): Proposal {
-  return { version, ike: 'aes128-sha256-modp2048', esp: 'aes128-sha256' };
+/** `swanctl.conf` with the connection `home` and its child `net`. */
+export function renderConnection(version: 1 | 2, sections: Sections): string {
+  const render = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
+  return `connections {
+home {
+version = ${version}
+proposals = aes128-sha256-modp2048, aes128-sha1-modp1024
+dpd_delay = 60s
+${render(sections.home)}
+local {
+auth = psk
+${render(sections.local ?? [])}}
+remote {
+auth = psk
+${render(sections.remote ?? [])}}
+${sections.more ?? ''}
+children {
+net {
+esp_proposals = aes128-sha256, aes128-sha1
+${render(sections.child)}}
+}
+}
+}
+`;
 }
 
 /** `strongswan.conf` for charon-systemd; its log goes to stderr. */
@@ -25,6 +50,13 @@ charon-systemd {
   install_routes = ${isUserSpace ? 'yes' : 'no'}
   retransmit_timeout = 2
   retransmit_base = 1.3
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  filelog {
+    stderr {
+      default = 1
+      flush_line = yes
+    }
+  }
   plugins {
     include strongswan.d/charon/*.conf
     kernel-libipsec { load = ${isUserSpace ? 'yes' : 'no'}; allow_peer_ts = yes }
@@ -40,9 +72,17 @@ include strongswan.d/*.conf
 }
 
 /** Starts charon with the given connections; they are loaded and ready when it resolves. */
-export async function startCharon(machine: Machine, isUserSpace: boolean, swanctl: string): Promise<void> {
+export async function startCharon(
+  machine: Machine,
+  isUserSpace: boolean,
+  swanctl: string,
+  moreSecrets = '',
+): Promise<void> {
   machine.put('/etc/strongswan.conf', strongswanConf(isUserSpace));
-  machine.put('/etc/swanctl/swanctl.conf', `${swanctl}\nsecrets {\n ike-all {\n  secret = "${PSK}"\n }\n}\n`);
+  machine.put(
+    '/etc/swanctl/swanctl.conf',
+    `${swanctl}\nsecrets {\n ike-all {\n  secret = "${PSK}"\n }\n${moreSecrets}}\n`,
+  );
   await machine.start('charon', 'charon-systemd');
   await machine.run(
     'until swanctl --stats > /dev/null 2>&1; do sleep 0.1; done; swanctl --load-all --noprompt',

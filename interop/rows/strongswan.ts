@@ -1,89 +1,70 @@
-// strongSwan 5.9 with ESP in user space (kernel-libipsec), which is IKEv2 or IKEv1 with NAT-T: UDP 500,
-// then 4500. Devices get addresses of the server's pool. The server renews keys too, and speaks first.
-import { CELL, type Row, type Tunnel } from '../row.ts';
-import { initiate, listChildren, proposal, renew, SERVER_INSIDE, startCharon } from './strongswan-config.ts';
+// strongSwan 5.9 on both sides, IKEv2 and IKEv1 with NAT-T (UDP 500, then 4500): with ESP in user space
+// (kernel-libipsec) in cells, and with the kernel's ESP in User-Mode Linux. Devices get addresses of the
+// server's pool. The server renews keys too, and speaks first.
+import { ADDRESSES } from '../../lab/topologies/household.ts';
+import { claim } from '../../lab/wait.ts';
 import type { Machine } from '../machine.ts';
+import { CELL, UML, type Row, type Tunnel } from '../row.ts';
 import type { World } from '../world.ts';
+import {
+  initiate,
+  listChildren,
+  renderConnection,
+  renew,
+  SERVER_INSIDE,
+  startCharon,
+} from './strongswan-config.ts';
 
 const POOL = '10.98.0.0/24';
 
-function connection(version: 1 | 2, ends: string, child: string): string {
-  const { ike, esp } = proposal(version);
-  return `
-connections {
-  home {
-    version = ${version}
-    proposals = ${ike}
-    encap = yes
-    dpd_delay = 60s
-    ${ends}
-    local { auth = psk
-    }
-    children {
-      net {
-        esp_proposals = ${esp}
-        ${child}
-      }
-    }
-  }
-}
-`;
-}
-
-function strongswan(version: 1 | 2): Row {
+function strongswan(version: 1 | 2, esp: 'program' | 'kernel'): Row {
+  const isUserSpace = esp === 'program';
+  const machine = isUserSpace ? CELL : UML;
   return {
-    id: `ikev${version}-natt`,
-    title: `strongSwan, IKEv${version} with NAT-T`,
-    packages: ['strongswan-libcharon'],
-    server: CELL,
-    device: CELL,
+    id: `ikev${version}-${isUserSpace ? 'natt' : 'kernel'}`,
+    title: `strongSwan, IKEv${version} with NAT-T, ${isUserSpace ? 'ESP by the program' : "the kernel's ESP"}`,
+    packages: ['strongswan-libcharon', ...(isUserSpace ? [] : ['user-mode-linux'])],
+    server: machine,
+    device: machine,
     devices: 2,
-    isFast: true,
+    isFast: isUserSpace,
     governedBy: 'ipsec',
+    megabytes: isUserSpace ? 16 : 4,
     async prepare({ server }) {
       await server.run(`ip address add ${SERVER_INSIDE}/32 dev lo`);
+      if (!isUserSpace) await server.run(`ip route add ${POOL} via ${ADDRESSES.ispNet} src ${SERVER_INSIDE}`);
       await startCharon(
         server,
-        true,
-        `${connection(
-          version,
-          `local_addrs = ${server.host.address}
-    pools = pool
-    remote { auth = psk
-    }`,
-          `local_ts = ${SERVER_INSIDE}/32`,
-        )}
-pools {
-  pool {
-    addrs = ${POOL}
-  }
-}
-`,
+        isUserSpace,
+        `${renderConnection(version, {
+          home: [`local_addrs = ${server.host.address}`, 'pools = pool'],
+          child: [`local_ts = ${SERVER_INSIDE}/32`],
+        })}pools {\n pool {\n  addrs = ${POOL}\n }\n}\n`,
       );
     },
     async connect({ server, devices }, index): Promise<Tunnel> {
       const device = devices[index]!;
       await startCharon(
         device,
-        true,
-        connection(
-          version,
-          `local_addrs = ${device.host.address}
-    remote_addrs = ${server.host.address}
-    vips = 0.0.0.0
-    remote { auth = psk
-      id = ${server.host.address}
-    }`,
-          `remote_ts = ${SERVER_INSIDE}/32`,
-        ),
+        isUserSpace,
+        renderConnection(version, {
+          home: [
+            `local_addrs = ${device.host.address}`,
+            `remote_addrs = ${server.host.address}`,
+            'vips = 0.0.0.0',
+          ],
+          remote: [`id = ${server.host.address}`],
+          child: [`remote_ts = ${SERVER_INSIDE}/32`],
+        }),
       );
       await initiate(device, 'net');
-      return { serverInside: SERVER_INSIDE, deviceInside: await virtualAddress(device) };
+      const deviceInside = await virtualAddress(device);
+      if (!isUserSpace)
+        await device.run(`ip route replace ${SERVER_INSIDE} via ${ADDRESSES.gatewayLan} src ${deviceInside}`);
+      return { serverInside: SERVER_INSIDE, deviceInside };
     },
     async disconnect({ devices }, index) {
-      await devices[index]!.run(
-        'swanctl --terminate --ike home --timeout 2 || true; pkill -x charon-systemd; while pgrep -x charon-systemd; do sleep 0.1; done',
-      );
+      await stopCharon(devices[index]!);
     },
     rekeys: [
       {
@@ -93,10 +74,22 @@ pools {
             await device.run('swanctl --rekey --child net');
           }),
       },
-      { title: 'server renews the CHILD_SA', play: (world) => serverRenews(world, '--child net') },
+      {
+        title: 'server renews the CHILD_SA',
+        play: ({ server, devices }) =>
+          renew(devices, async (_, index) => {
+            if (index === 0) await server.run('swanctl --rekey --child net');
+          }),
+      },
       ...(version === 2 ? [{ title: 'server renews the IKE_SA', play: serverRenewsIke }] : []),
     ],
   };
+}
+
+export async function stopCharon(device: Machine): Promise<void> {
+  await device.run(
+    'swanctl --terminate --ike home --timeout 2 || true; pkill -x charon-systemd; while pgrep -x charon-systemd; do sleep 0.1; done',
+  );
 }
 
 async function virtualAddress(device: Machine): Promise<string> {
@@ -104,17 +97,17 @@ async function virtualAddress(device: Machine): Promise<string> {
   return /local-vips=\[([\d.]+)\]/.exec(raw)![1]!;
 }
 
-async function serverRenews({ server, devices }: World, what: string): Promise<void> {
-  await renew(devices, async (_, index) => {
-    if (index === 0) await server.run(`swanctl --rekey ${what}`);
-  });
-}
-
 async function serverRenewsIke({ server, devices }: World): Promise<void> {
   await server.run('swanctl --rekey --ike home');
   for (const device of devices)
     await device.run("until swanctl --list-sas --raw | grep -q 'established=[0-5] '; do sleep 0.2; done");
-  for (const device of devices) if ((await listChildren(device)).length === 0) throw new Error('no CHILD_SA');
+  for (const device of devices)
+    claim((await listChildren(device)).length > 0, `${device.name} has a CHILD_SA still`);
 }
 
-export const STRONGSWAN_ROWS: readonly Row[] = [strongswan(2), strongswan(1)];
+export const STRONGSWAN_ROWS: readonly Row[] = [
+  strongswan(2, 'program'),
+  strongswan(1, 'program'),
+  strongswan(2, 'kernel'),
+  strongswan(1, 'kernel'),
+];

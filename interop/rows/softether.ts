@@ -1,0 +1,188 @@
+// SoftEther's server with everything it speaks: its own protocol on TCP 443, 992 and 5555 (each device
+// takes another port), OpenVPN, L2TP over IPsec, and SSTP. A TAP device in the server's hub is the far end
+// that the devices ping. sstp-client crashes on Debian 12, so SSTP is a TLS connection and the
+// SSTP_DUPLEX_POST request of MS-SSTP 2.2.3, answered by the server.
+import { claim, claimEqual } from '../../lab/wait.ts';
+import { PROTOCOLS } from '../../src/core/config/schema.ts';
+import type { Machine } from '../machine.ts';
+import { CELL, UML, type MachineKind, type Row, type Tunnel } from '../row.ts';
+import type { World } from '../world.ts';
+import { dialL2tpIpsec, hangUpL2tpIpsec } from './l2tp-ipsec.ts';
+import { PSK } from './strongswan-config.ts';
+
+const SERVER_INSIDE = '10.30.0.1';
+const PORTS = [443, 992, 5555];
+
+/** Commands of vpncmd, one a line; throws when one is refused. */
+async function vpncmd(machine: Machine, target: string, commands: readonly string[]): Promise<string> {
+  machine.put('/root/commands', `${commands.join('\n')}\n`);
+  return machine.run(`vpncmd localhost ${target} /IN:/root/commands`, 60_000);
+}
+
+async function startServer({ server, devices }: World): Promise<void> {
+  await server.run('mkdir -p /run/softether /var/lib/softether /var/log/softether');
+  await server.start('vpnserver', '/usr/libexec/softether/vpnserver/vpnserver execsvc');
+  await server.run('until ss -ltn | grep -q :5555; do sleep 0.2; done', 60_000);
+  await vpncmd(server, '/SERVER', [
+    'HubCreate VPN /PASSWORD:hub',
+    'BridgeCreate VPN /DEVICE:far /TAP:yes',
+    'OpenVpnEnable yes /PORTS:1194',
+    'SstpEnable yes',
+    `IPsecEnable /L2TP:yes /L2TPRAW:yes /ETHERIP:no /PSK:"${PSK}" /DEFAULTHUB:VPN`,
+    'Hub VPN',
+    'SecureNatHostSet /MAC:none /IP:10.30.0.254 /MASK:255.255.255.0',
+    'DhcpSet /START:10.30.0.10 /END:10.30.0.50 /MASK:255.255.255.0 /EXPIRE:7200 /GW:none /DNS:none /DNS2:none /DOMAIN:none /LOG:no',
+    'NatDisable',
+    'SecureNatEnable',
+    ...devices.flatMap(({ name }) => [
+      `UserCreate ${name} /GROUP:none /REALNAME:none /NOTE:none`,
+      `UserPasswordSet ${name} /PASSWORD:secret`,
+    ]),
+  ]);
+  await server.run(
+    `until ip link show tap_far > /dev/null 2>&1; do sleep 0.1; done; ip address add ${SERVER_INSIDE}/24 dev tap_far; ip link set tap_far up`,
+  );
+}
+
+interface Way {
+  readonly id: string;
+  readonly title: string;
+  readonly packages: readonly string[];
+  readonly device: MachineKind;
+  readonly isFast: boolean;
+  readonly governedBy: Row['governedBy'];
+  connect(world: World, index: number): Promise<Tunnel>;
+  disconnect(device: Machine): Promise<void>;
+  readonly checks?: Row['checks'];
+}
+
+function row({ id, title, packages, device, isFast, governedBy, connect, disconnect, checks }: Way): Row {
+  return {
+    ...{ id, title, device, isFast, governedBy, connect },
+    packages: ['softether-vpnserver', ...packages],
+    server: CELL,
+    devices: 2,
+    megabytes: device === CELL ? 16 : 4,
+    prepare: startServer,
+    disconnect: ({ devices }, index) => disconnect(devices[index]!),
+    rekeys: [],
+    ...(checks === undefined ? {} : { checks }),
+  };
+}
+
+const OWN = row({
+  id: 'softether',
+  title: 'SoftEther client, TCP 443, 992 and UDP acceleration',
+  packages: ['softether-vpnclient'],
+  device: CELL,
+  isFast: true,
+  governedBy: null,
+  async connect({ server, devices }, index) {
+    const device = devices[index]!;
+    const inside = `10.30.0.${100 + index}`;
+    await device.run('mkdir -p /run/softether /var/lib/softether /var/log/softether');
+    if (!(await isRunning(device, 'vpnclient'))) {
+      await device.start('vpnclient', '/usr/libexec/softether/vpnclient/vpnclient execsvc');
+      await device.run(
+        'until ss -ltn | grep -q :9931 || ss -ltn | grep -q :9930; do sleep 0.2; done',
+        60_000,
+      );
+      await vpncmd(device, '/CLIENT', [
+        'NicCreate se0',
+        `AccountCreate home /SERVER:${server.host.address}:${PORTS[index % PORTS.length]} /HUB:VPN /USERNAME:${device.name} /NICNAME:se0`,
+        'AccountPasswordSet home /PASSWORD:secret /TYPE:standard',
+      ]);
+    }
+    await vpncmd(device, '/CLIENT', ['AccountConnect home']);
+    await device.run(
+      `n=0; until vpncmd localhost /CLIENT /CMD AccountStatusGet home | grep -q 'Connection Completed'; do n=$((n+1)); [ $n -lt 60 ] || exit 1; sleep 0.3; done; ip address replace ${inside}/24 dev vpn_se0; ip link set vpn_se0 mtu 1400 up`,
+      60_000,
+    );
+    return { serverInside: SERVER_INSIDE, deviceInside: inside };
+  },
+  async disconnect(device) {
+    await vpncmd(device, '/CLIENT', ['AccountDisconnect home']);
+  },
+  checks: [
+    { title: 'SSTP is answered to two devices', play: sstp },
+    {
+      title: 'SSTP is answered with every switch off',
+      async play(world) {
+        const { daemon } = world.household;
+        const all = (value: 'enabled' | 'disabled') =>
+          daemon.setPassthrough(Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, value])));
+        await all('disabled');
+        await sstp(world).finally(() => all('enabled'));
+      },
+    },
+  ],
+});
+
+async function isRunning(device: Machine, program: string): Promise<boolean> {
+  return (await device.attempt(`pgrep -x ${program}`)).status === 0;
+}
+
+/** MS-SSTP 3.2.4.1: the HTTP request that opens the tunnel; the server answers 200 with endless content. */
+async function sstp({ server, devices }: World): Promise<void> {
+  const request = `SSTP_DUPLEX_POST /sra_{BA195980-CD49-458b-9E23-C84EE0ADCD75}/ HTTP/1.1\\r\\nHost: ${server.host.address}\\r\\nContent-Length: 18446744073709551615\\r\\nSSTPCORRELATIONID: {00000000-0000-0000-0000-000000000001}\\r\\n\\r\\n`;
+  const answers = await Promise.all(
+    devices.map(async (device) => {
+      const { output } = await device.attempt(
+        `(printf '${request}'; sleep 2) | timeout 6 openssl s_client -quiet -connect ${server.host.address}:443 2> /dev/null | head -c 300`,
+      );
+      return output;
+    }),
+  );
+  for (const answer of answers)
+    claim(/^HTTP\/1\.1 200/.test(answer), `the server answered "${answer.slice(0, 120)}"`);
+  claimEqual(answers.length, devices.length, 'devices that were answered');
+}
+
+const OPENVPN = row({
+  id: 'softether-openvpn',
+  title: "OpenVPN client at SoftEther's OpenVPN function",
+  packages: ['openvpn'],
+  device: CELL,
+  isFast: false,
+  governedBy: null,
+  async connect({ server, devices }, index) {
+    const device = devices[index]!;
+    const certificate = await server.run(
+      'openssl s_client -connect localhost:443 < /dev/null 2> /dev/null | openssl x509',
+    );
+    device.put('/etc/openvpn/ca.crt', certificate);
+    device.put('/etc/openvpn/login', `${device.name}@VPN\nsecret\n`, 0o600);
+    device.put(
+      '/etc/openvpn/client.conf',
+      `client\ndev tun\nproto udp\nremote ${server.host.address} 1194\nca /etc/openvpn/ca.crt\nauth-user-pass /etc/openvpn/login\ndata-ciphers AES-128-CBC:AES-128-GCM:AES-256-GCM\nauth SHA1\nroute-nopull\nverb 3\n`,
+    );
+    await device.start('openvpn', 'openvpn --config /etc/openvpn/client.conf');
+    await device.waitForLog('openvpn', 'Initialization Sequence Completed');
+    // Its hub is an Ethernet, and a layer-3 client is given one neighbour only.
+    const listed = await device.run(
+      `ip route replace ${SERVER_INSIDE} dev tun0; ip -4 -o address show dev tun0`,
+    );
+    return { serverInside: SERVER_INSIDE, deviceInside: /inet ([\d.]+)/.exec(listed)![1]! };
+  },
+  async disconnect(device) {
+    await device.run('pkill -x openvpn; while pgrep -x openvpn; do sleep 0.1; done');
+  },
+});
+
+const L2TP = row({
+  id: 'softether-l2tp',
+  title: 'L2TP/IPsec at SoftEther, both devices at once',
+  packages: ['xl2tpd', 'strongswan-libcharon', 'user-mode-linux'],
+  device: UML,
+  isFast: false,
+  governedBy: 'ipsec',
+  async connect({ server, devices }, index) {
+    const device = devices[index]!;
+    const { deviceInside } = await dialL2tpIpsec(device, server.host.address);
+    await device.run(`ip route replace ${SERVER_INSIDE} dev ppp0`);
+    return { serverInside: SERVER_INSIDE, deviceInside };
+  },
+  disconnect: hangUpL2tpIpsec,
+});
+
+export const SOFTETHER_ROWS: readonly Row[] = [OWN, OPENVPN, L2TP];
