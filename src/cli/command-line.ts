@@ -30,19 +30,25 @@ async function runTyped([name, ...rest]: readonly string[]): Promise<number> {
     print(about === undefined ? helpOfAll(COMMANDS) : helpOf(findCommand(about)));
     return 0;
   }
-  const command = findCommand(name === '--version' ? 'version' : name);
-  const given = parse(command, rest);
+  const { command, given } = parseTyped(name, rest);
   if (given.flag('help')) {
     print(helpOf(command));
     return 0;
   }
-  if (given.args.length !== command.args.length) {
+  return command.run(given);
+}
+
+/** The command that is typed, with its arguments and options; throws UsageError. */
+export function parseTyped(name: string, rest: readonly string[]): { command: Command; given: Given } {
+  const command = findCommand(name === '--version' ? 'version' : name);
+  const given = parse(command, rest);
+  if (given.args.length !== command.args.length && !given.flag('help')) {
     const wanted = command.args.length === 0 ? 'no argument' : command.args.join(' ');
     throw new UsageError(
       `"throughway ${command.name}" takes ${wanted}; ${given.args.length === 0 ? 'none was' : `"${given.args.join(' ')}" was`} given. See "throughway ${command.name} --help".`,
     );
   }
-  return command.run(given);
+  return { command, given };
 }
 
 function findCommand(name: string): Command {

@@ -5,6 +5,7 @@ import { completionCommand } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { explainCommand } from './explain.ts';
+import { logsCommand } from './logs.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
 import { probeCommand } from './probe.ts';
 import { runCommand } from './run.ts';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   devicesCommand,
   nameCommand,
   eventsCommand,
+  logsCommand,
   enableCommand,
   disableCommand,
   doctorCommand,
