@@ -1,5 +1,6 @@
 // Every scenario, in the order in which they are played.
 import type { Scenario } from '../scenario.ts';
+import { doctorConnectionScenarios } from './doctor-connections.ts';
 import { doctorScenarios } from './doctor.ts';
 import { espScenarios } from './esp.ts';
 import { espLimitScenarios } from './esp-limits.ts';
@@ -39,5 +40,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...gatewayScenarios,
   ...probeScenarios,
   ...doctorScenarios,
+  ...doctorConnectionScenarios,
   ...troubleScenarios,
 ];

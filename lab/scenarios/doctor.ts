@@ -5,7 +5,7 @@ import type { Cause } from '../../src/core/doctor/finding.ts';
 import { emitAh } from '../../src/core/wire/ah.ts';
 import type { Spi } from '../../src/core/wire/esp.ts';
 import { ipProtocols } from '../../src/core/wire/ipv4.ts';
-import type { DoctorReport } from '../../src/daemon/api/doctor.ts';
+import { askDoctor, describeFindings, fault } from '../asking-doctor.ts';
 import { UdpPeer } from '../peers/udp.ts';
 import { EspPeer } from '../peers/esp.ts';
 import { scenario, type Scenario } from '../scenario.ts';
@@ -13,48 +13,16 @@ import { connectTcp, listenTcp, RawSocket, UdpSocket } from '../sockets.ts';
 import type { Household, HouseholdOptions } from '../topologies/household.ts';
 import { claim, claimEqual, until } from '../wait.ts';
 
-async function ask(household: Household): Promise<{ report: DoctorReport; status: number }> {
-  const { stdout, stderr, status } = await household.daemon.command('doctor', '--json');
-  claim(stdout.startsWith('{'), `doctor prints JSON: ${stdout}${stderr}`);
-  const report = JSON.parse(stdout) as DoctorReport;
-  claim(report.took_ms < 5_000, `the doctor takes less than 5 seconds, and took ${report.took_ms} ms`);
-  return { report, status };
-}
-
-function describe({ findings }: DoctorReport): string {
-  return findings.map((one) => `${one.cause}: ${one.what} (${one.evidence})`).join(' | ');
-}
-
-/** A fault that `inject` makes; the doctor's first finding must be `cause`, with `evidence` in it. */
-function fault(
+/** A fault of the gateway or around it. */
+function gatewayFault(
   number: number,
   what: string,
   cause: Cause,
   evidence: string,
   inject: (household: Household) => void | Promise<void>,
-  options: HouseholdOptions = {},
+  household: HouseholdOptions = {},
 ): Scenario {
-  return scenario(
-    `F${number}`,
-    `doctor: ${what}`,
-    async (household) => {
-      await inject(household);
-      // What is followed by events is known a moment later.
-      const { report, status } = await until(
-        `the finding "${cause}"`,
-        async () => {
-          const found = await ask(household);
-          return found.report.findings[0]?.cause === cause ? found : null;
-        },
-        6_000,
-      ).catch(async () => await ask(household));
-      const [first] = report.findings;
-      claim(first?.cause === cause, `"${cause}" is the first finding of ${describe(report)}`);
-      claim(first.evidence.includes(evidence), `"${first.evidence}" names "${evidence}"`);
-      claimEqual(status, report.findings.some(({ level }) => level === 'fault') ? 2 : 1, 'the exit status');
-    },
-    options,
-  );
+  return fault({ id: `F${number}`, what, cause, evidence, inject, household });
 }
 
 const foreign = (household: Household, text: string): void => {
@@ -74,20 +42,20 @@ export const doctorScenarios: readonly Scenario[] = [
     first!.send(server.address, 0x1001, server);
     second!.send(server.address, 0x1002, server);
     await ledger.settle();
-    const { report, status } = await ask(household);
-    claimEqual(describe(report), '', 'findings');
+    const { report, status } = await askDoctor(household);
+    claimEqual(describeFindings(report), '', 'findings');
     claimEqual(status, 0, 'the exit status');
     const { stdout } = await household.daemon.command('doctor');
     claim(stdout.startsWith('All is well'), `it says so: ${stdout}`);
   }),
 
-  fault(2, 'forwarding is off', 'forwarding-off', 'net.ipv4.ip_forward', ({ gateway }) =>
+  gatewayFault(2, 'forwarding is off', 'forwarding-off', 'net.ipv4.ip_forward', ({ gateway }) =>
     gateway.sysctl('net.ipv4.ip_forward', '0'),
   ),
-  fault(3, 'forwarding is off on one interface', 'forwarding-off', 'lan0', ({ gateway }) =>
+  gatewayFault(3, 'forwarding is off on one interface', 'forwarding-off', 'lan0', ({ gateway }) =>
     gateway.sysctl('net.ipv4.conf.lan0.forwarding', '0'),
   ),
-  fault(
+  gatewayFault(
     4,
     'reverse path filtering drops what the WAN brings',
     'reverse-path-filter',
@@ -102,45 +70,56 @@ export const doctorScenarios: readonly Scenario[] = [
       );
     },
   ),
-  fault(5, 'the rules are changed again and again', 'table-changed', 'put them back', async (household) => {
-    const { gateway, daemon } = household;
-    for (let count = 0; count < 3; count += 1) {
-      const before = daemon.log.length;
-      gateway.run('nft', ['delete table inet throughway']);
-      await until('the table to be put back', () => daemon.log.slice(before).includes('put back'));
-    }
-  }),
-  fault(6, 'another table drops VPN packets', 'foreign-drop', 'table "inet other"', (household) =>
+  gatewayFault(
+    5,
+    'the rules are changed again and again',
+    'table-changed',
+    'put them back',
+    async (household) => {
+      const { gateway, daemon } = household;
+      for (let count = 0; count < 3; count += 1) {
+        const before = daemon.log.length;
+        gateway.run('nft', ['delete table inet throughway']);
+        await until('the table to be put back', () => daemon.log.slice(before).includes('put back'));
+      }
+    },
+  ),
+  gatewayFault(6, 'another table drops VPN packets', 'foreign-drop', 'table "inet other"', (household) =>
     foreign(
       household,
       'add table inet other; add chain inet other f { type filter hook forward priority 0; }; add rule inet other f udp dport 500 drop',
     ),
   ),
-  fault(7, "another table's policy drops what is forwarded", 'foreign-drop', 'policy "drop"', (household) =>
-    foreign(
-      household,
-      'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }',
-    ),
+  gatewayFault(
+    7,
+    "another table's policy drops what is forwarded",
+    'foreign-drop',
+    'policy "drop"',
+    (household) =>
+      foreign(
+        household,
+        'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }',
+      ),
   ),
-  fault(8, 'another table translates VPN packets', 'foreign-nat', 'table "ip other"', (household) =>
+  gatewayFault(8, 'another table translates VPN packets', 'foreign-nat', 'table "ip other"', (household) =>
     foreign(
       household,
       'add table ip other; add chain ip other n { type nat hook postrouting priority 90; }; add rule ip other n oifname "wan0" udp dport 500 snat to 198.51.100.99',
     ),
   ),
-  fault(9, 'another table exempts L2TP from tracking', 'foreign-tracking', 'L2TP', (household) =>
+  gatewayFault(9, 'another table exempts L2TP from tracking', 'foreign-tracking', 'L2TP', (household) =>
     foreign(
       household,
       'add table ip other; add chain ip other r { type filter hook prerouting priority raw; }; add rule ip other r udp dport 1701 notrack',
     ),
   ),
-  fault(10, 'another table puts IKE into a zone of its own', 'foreign-tracking', 'IKE', (household) =>
+  gatewayFault(10, 'another table puts IKE into a zone of its own', 'foreign-tracking', 'IKE', (household) =>
     foreign(
       household,
       'add table ip other; add chain ip other r { type filter hook prerouting priority raw; }; add rule ip other r udp dport 500 ct zone set 7',
     ),
   ),
-  fault(
+  gatewayFault(
     11,
     'a protocol is switched off and wanted',
     'passthrough-disabled',
@@ -151,7 +130,7 @@ export const doctorScenarios: readonly Scenario[] = [
     },
     { config: 'passthrough: { pptp: disabled }' },
   ),
-  fault(
+  gatewayFault(
     12,
     'a PPTP connection is older than the gateway',
     'helper-missing',
@@ -174,21 +153,26 @@ export const doctorScenarios: readonly Scenario[] = [
     },
     { running: false },
   ),
-  fault(13, 'the WAN address is private', 'wan-private', '10.20.30.40', ({ gateway }) =>
+  gatewayFault(13, 'the WAN address is private', 'wan-private', '10.20.30.40', ({ gateway }) =>
     gateway.ip(
       'address flush dev wan0',
       'address add 10.20.30.40/24 dev wan0',
       'route add default via 10.20.30.1',
     ),
   ),
-  fault(14, 'the WAN address is the provider’s own', 'wan-carrier-grade', '100.64.7.8', ({ gateway }) =>
-    gateway.ip(
-      'address flush dev wan0',
-      'address add 100.64.7.8/24 dev wan0',
-      'route add default via 100.64.7.1',
-    ),
+  gatewayFault(
+    14,
+    'the WAN address is the provider’s own',
+    'wan-carrier-grade',
+    '100.64.7.8',
+    ({ gateway }) =>
+      gateway.ip(
+        'address flush dev wan0',
+        'address add 100.64.7.8/24 dev wan0',
+        'route add default via 100.64.7.1',
+      ),
   ),
-  fault(15, 'AH is tried', 'ah-through-nat', 'packets of AH', async (household) => {
+  gatewayFault(15, 'AH is tried', 'ah-through-nat', 'packets of AH', async (household) => {
     const { device, server, daemon } = household;
     const socket = new RawSocket(device, ipProtocols.ah, () => undefined);
     household.onClose(() => socket.close());
@@ -204,21 +188,26 @@ export const doctorScenarios: readonly Scenario[] = [
     );
     await until('the refusal', async () => (await daemon.drops('ah_refused')) > 0);
   }),
-  fault(16, 'two devices have one address', 'address-twice', 'answer for it', async (household) => {
+  gatewayFault(16, 'two devices have one address', 'address-twice', 'answer for it', async (household) => {
     const { devices, server, ledger } = household;
     const [first, second] = devices as [typeof household.device, typeof household.device];
     new UdpPeer(household, first, 4000).send(server.address, 4000, server);
     await ledger.settle();
     second.namespace.ip(`address add ${first.address}/24 dev eth0`);
   }),
-  fault(17, 'the LAN has the network of the WAN', 'networks-overlap', '198.51.100.77/25', ({ gateway }) =>
-    gateway.ip('address add 198.51.100.77/25 dev lan0', 'address delete 192.168.1.1/24 dev lan0'),
+  gatewayFault(
+    17,
+    'the LAN has the network of the WAN',
+    'networks-overlap',
+    '198.51.100.77/25',
+    ({ gateway }) =>
+      gateway.ip('address add 198.51.100.77/25 dev lan0', 'address delete 192.168.1.1/24 dev lan0'),
   ),
-  fault(18, 'the clock is far off', 'clock-wrong', 'It says', ({ daemon }) => {
+  gatewayFault(18, 'the clock is far off', 'clock-wrong', 'It says', ({ daemon }) => {
     const later = Date.now() / 1000 + 400 * 86_400;
     utimesSync(daemon.configPath, later, later);
   }),
-  fault(
+  gatewayFault(
     19,
     'a VPN program of the gateway listens where IKE is preserved',
     'own-vpn-port',
@@ -233,23 +222,23 @@ export const doctorScenarios: readonly Scenario[] = [
     },
     { config: 'ike: { source_port: preserve }' },
   ),
-  fault(20, 'the WAN interface is gone', 'wan-missing', 'no interface', ({ gateway }) =>
+  gatewayFault(20, 'the WAN interface is gone', 'wan-missing', 'no interface', ({ gateway }) =>
     gateway.ip('link delete wan0'),
   ),
-  fault(21, 'the LAN interface is down', 'lan-down', 'switched off', ({ gateway }) =>
+  gatewayFault(21, 'the LAN interface is down', 'lan-down', 'switched off', ({ gateway }) =>
     gateway.ip('link set lan0 down'),
   ),
-  fault(22, 'the WAN has no address', 'wan-without-address', 'no address', ({ gateway }) =>
+  gatewayFault(22, 'the WAN has no address', 'wan-without-address', 'no address', ({ gateway }) =>
     gateway.ip('address flush dev wan0'),
   ),
-  fault(23, 'there is no default route', 'no-default-route', 'No IPv4 default route', ({ gateway }) =>
+  gatewayFault(23, 'there is no default route', 'no-default-route', 'No IPv4 default route', ({ gateway }) =>
     gateway.ip('route delete default'),
   ),
-  fault(24, 'the configuration file is broken', 'config-broken', 'ipsek', async ({ daemon }) => {
+  gatewayFault(24, 'the configuration file is broken', 'config-broken', 'ipsek', async ({ daemon }) => {
     daemon.writeConfig(`${daemon.readConfig()}\nipsek: 1\n`);
     await daemon.reload().catch(() => undefined);
   }),
-  fault(25, 'the daemon does not run', 'daemon-down', 'No daemon answers', ({ daemon }) =>
+  gatewayFault(25, 'the daemon does not run', 'daemon-down', 'No daemon answers', ({ daemon }) =>
     daemon.signal('SIGTERM'),
   ),
 ];

@@ -113,7 +113,7 @@ describe('it is agreed and the data does not flow', () => {
 
   it.each([
     ['ESP', open({ protocol: 'ipsec', espSilence: { since: LONG_AGO, packets: 9 } }), 'esp-one-way'],
-    ['no ESP at all', open({ protocol: 'ipsec', silence: null }), 'no-esp'],
+    ['no ESP at all', open({ protocol: 'ipsec', state: 'up', silence: null }), 'no-esp'],
     ['GRE', open({ protocol: 'pptp' }), 'gre-lost'],
   ])('%s', (_what, one, cause) => expect(causes([one])).toEqual([cause]));
 

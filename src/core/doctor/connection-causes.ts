@@ -57,6 +57,7 @@ export function connectionFindings(connections: Connections): Finding[] {
   const failing = sessions.filter(({ state }) => state === 'failing' || state === 'negotiating');
   return [
     ...failing.flatMap((session) => judge(session, connections) ?? []),
+    ...sessions.flatMap((session) => withoutData(session, connections) ?? []),
     ...sessions.flatMap((session) => tooLarge(session, connections) ?? []),
   ];
 }
@@ -209,14 +210,6 @@ function silentData(session: Readonly<SessionRecord>, connections: Connections):
       'The provider or the server may drop ESP (IP protocol 50), or another NAT on the way cannot pass it: let both ends use NAT-T (UDP 4500).',
     );
   }
-  if (protocol === 'ipsec' && session.sas.length === 0 && now - session.since > DATA_MS) {
-    return tell(
-      'no-esp',
-      'has agreed on a tunnel, and no data (ESP) has passed either way',
-      'IKE is complete, and neither end has sent ESP.',
-      'The ends may disagree on the networks behind them (traffic selectors, left and right subnet): compare both settings.',
-    );
-  }
   if (silence === null) return null;
   if (protocol === 'pptp') {
     return tell(
@@ -238,6 +231,20 @@ function silentData(session: Readonly<SessionRecord>, connections: Connections):
     );
   }
   return null;
+}
+
+/** IKE is complete, and nothing else happens; the ends are content with that. */
+function withoutData(session: Readonly<SessionRecord>, connections: Connections): Finding | null {
+  const { protocol, phase, sas, since, refusal, espSilence } = session;
+  if (protocol !== 'ipsec' || phase !== 'open' || sas.length > 0) return null;
+  if (refusal !== null || espSilence !== null) return null;
+  if (connections.now - since < DATA_MS) return null;
+  return teller(session, connections)(
+    'no-esp',
+    'has agreed on a tunnel, and no data (ESP) has passed either way',
+    'IKE is complete, and neither end has sent ESP.',
+    'The ends may disagree on the networks behind them (traffic selectors, left and right subnet): compare both settings.',
+  );
 }
 
 /** Small packets pass, and large ones vanish without a word. */
