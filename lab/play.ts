@@ -1,6 +1,7 @@
 // Plays scenarios one after the other and prints a line for each; a failed one prints what a person
 // needs to find out why: the ruleset, conntrack, the daemon's log and where the captures are.
-//   node lab/play.ts [ID or FILE PART ...]    all, or those whose number begins with one of these
+//   node lab/play.ts [--share=PART/PARTS] [ID ...]    all, or those of these numbers or letters; of
+//                                                     these every so manieth, so that several can play at once
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,11 +68,13 @@ function report(scenario: Scenario, household: Household): void {
 }
 
 insideOwnNamespaces(import.meta.filename);
-const wanted = process.argv.slice(2);
+const share = /^--share=(\d+)\/(\d+)$/.exec(process.argv[2] ?? '');
+const wanted = process.argv.slice(share ? 3 : 2);
+const [part, parts] = share ? [Number(share[1]), Number(share[2])] : [1, 1];
 const chosen = SCENARIOS.filter(
   ({ id }) =>
     wanted.length === 0 || wanted.some((one) => id === one || (one.length === 1 && id.startsWith(one))),
-);
+).filter((_one, index) => index % parts === part - 1);
 if (chosen.length === 0) {
   process.stderr.write(
     `"${wanted.join(' ')}" is no scenario; there are ${SCENARIOS.map(({ id }) => id).join(', ')}.\n`,
