@@ -15,7 +15,7 @@ import type { Scenario } from '../scenario.ts';
 import { connectTcp, listenTcp, UdpSocket } from '../sockets.ts';
 import type { Host, Household } from '../topologies/household.ts';
 
-const { ikeSaInit, ikeAuth } = exchangeTypes;
+const { ikeSaInit, ikeAuth, mainMode, quickMode } = exchangeTypes;
 const AGAIN_MS = 700;
 /** Silence is judged after 8 to 20 seconds. */
 const PATIENCE_MS = 40_000;
@@ -212,7 +212,7 @@ export const doctorConnectionScenarios: readonly Scenario[] = [
     async (household) => {
       const { server, devices } = household;
       const far = new IkePeer(household, server);
-      await completeIke(household, new IkePeer(household, devices[0]!), far, 0xaa01n);
+      await completeIke(household, new IkePeer(household, devices[0]!), far, 0xd0c1_0000_0000_0001n);
       // The far end leaves whoever comes from another port without an answer.
       askIke(household, devices[1]!, server, server);
     },
@@ -225,7 +225,12 @@ export const doctorConnectionScenarios: readonly Scenario[] = [
     async (household) => {
       const { server, device } = household;
       wall(household, 'ip protocol esp');
-      await completeIke(household, new IkePeer(household, device), new IkePeer(household, server), 0xaa02n);
+      await completeIke(
+        household,
+        new IkePeer(household, device),
+        new IkePeer(household, server),
+        0xd0c1_0000_0000_0002n,
+      );
       const esp = new EspPeer(household, device);
       keepSaying(household, () => esp.send(server.address, 0x9001, null));
     },
@@ -237,7 +242,12 @@ export const doctorConnectionScenarios: readonly Scenario[] = [
     'IKE is complete',
     async (household) => {
       const { server, device } = household;
-      await completeIke(household, new IkePeer(household, device), new IkePeer(household, server), 0xaa03n);
+      await completeIke(
+        household,
+        new IkePeer(household, device),
+        new IkePeer(household, server),
+        0xd0c1_0000_0000_0003n,
+      );
     },
   ),
   connectionFault(41, 'data of PPTP is lost on the way', 'gre-lost', 'none came', async (household) => {
@@ -261,7 +271,7 @@ export const doctorConnectionScenarios: readonly Scenario[] = [
       household,
       new IkePeer(household, device, NAT_T_PORT),
       new IkePeer(household, server, NAT_T_PORT),
-      0xaa04n,
+      0xd0c1_0000_0000_0004n,
     );
   }),
   connectionFault(
@@ -274,20 +284,54 @@ export const doctorConnectionScenarios: readonly Scenario[] = [
       wall(household, 'ip frag-off & 0x1fff != 0');
       const near = new IkePeer(household, device);
       const far = new IkePeer(household, server);
-      near.sendIke(server.address, 500, server, { initiatorSpi: 0xaa05n, exchangeType: ikeSaInit });
+      near.sendIke(server.address, 500, server, {
+        initiatorSpi: 0xd0c1_0000_0000_0005n,
+        exchangeType: ikeSaInit,
+      });
       await ledger.settle();
-      far.answer(far.latest(0xaa05n), device);
+      far.answer(far.latest(0xd0c1_0000_0000_0005n), device);
       await ledger.settle();
-      const { responderSpi } = near.latest(0xaa05n).header;
+      const { responderSpi } = near.latest(0xd0c1_0000_0000_0005n).header;
       keepSaying(household, () =>
-        near.sendIke(server.address, 500, null, {
-          initiatorSpi: 0xaa05n,
+        // The first piece arrives, and is of no use.
+        near.sendIke(server.address, 500, server, {
+          initiatorSpi: 0xd0c1_0000_0000_0005n,
           responderSpi,
           exchangeType: ikeAuth,
           messageId: 1,
           length: 2_000,
         }),
       );
+    },
+  ),
+  connectionFault(
+    44,
+    'two devices have L2TP/IPsec with one server',
+    'transport-mode-limit',
+    '2 devices behind this gateway',
+    async (household) => {
+      const { server, devices, ledger } = household;
+      const far = new IkePeer(household, server, NAT_T_PORT);
+      const [first, second] = devices.map((device) => new IkePeer(household, device, NAT_T_PORT)) as [
+        IkePeer,
+        IkePeer,
+      ];
+      for (const [index, near] of [first, second].entries()) {
+        const initiatorSpi = 0xd0c1_0000_0000_0010n + BigInt(index);
+        for (const exchangeType of [mainMode, quickMode]) {
+          near.sendIke(server.address, NAT_T_PORT, server, { initiatorSpi, exchangeType, length: 200 });
+          await ledger.settle();
+          far.answer(far.latest(initiatorSpi), near.host, 200);
+          await ledger.settle();
+        }
+      }
+      // The server has put the second device in the place of the first, and answers it alone.
+      const { sourcePort } = far.latest(0xd0c1_0000_0000_0011n);
+      keepSaying(household, () => {
+        first.send(server.address, NAT_T_PORT, server);
+        second.send(server.address, NAT_T_PORT, server);
+        far.send(household.wan, sourcePort, second.host);
+      });
     },
   ),
 ];
