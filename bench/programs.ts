@@ -13,6 +13,8 @@ const XDP_PASS = 2;
 const HELPER_RANDOM = 7;
 const HELPER_REDIRECT = 23;
 
+const FIRST_SEQUENCE = 1000;
+
 /** The map: each counter on a cache line of its own, then the first wrong packet. */
 const SENT = 0;
 const SEEN = 128;
@@ -110,6 +112,14 @@ export function generator(
   a.compute('mov', 'r2', 'r0');
   a.compute('add', 'r2', MARK_BASE);
   writeNetworkOrder(a, 32, packets.markOffset, 'r2');
+  if (packets.sequenceOffset !== null) {
+    // A gateway may treat some sequence numbers otherwise, and a small one as a new association's.
+    for (const at of [packets.sequenceOffset, packets.sequenceOffset + 4]) {
+      a.compute('mov', 'r2', 'r8');
+      a.compute('add', 'r2', FIRST_SEQUENCE);
+      writeNetworkOrder(a, 32, at, 'r2');
+    }
+  }
   a.compute('mov', 'r1', interfaceIndex);
   a.compute('mov', 'r2', 0);
   a.call(HELPER_REDIRECT);
@@ -149,9 +159,14 @@ export function sink(packets: Packets, sessions: number, mapFd: number): Uint8Ar
   }
   foldSum(a, 'r3', 'r2');
   a.jumpIf('ne', 'r3', 0xffff, 'wrong');
-  // UDP's ports, GRE's version and Call ID, ESP's sequence number: all but the mark.
+  if (packets.sequenceOffset !== null) {
+    a.load(32, 'r2', 'r7', packets.sequenceOffset);
+    a.load(32, 'r3', 'r7', packets.sequenceOffset + 4);
+    a.jumpIf('ne', 'r2', 'r3', 'wrong');
+  }
+  // UDP's ports, GRE's version and Call ID: all but the mark and the sequence number.
   for (const at of [ETHERNET_BYTES + 20, ETHERNET_BYTES + 24]) {
-    if (at === packets.markOffset) continue;
+    if (at === packets.markOffset || at === packets.sequenceOffset) continue;
     a.load(32, 'r2', 'r7', at);
     a.jumpIf32('ne', 'r2', new DataView(packets.frame.buffer).getInt32(at, true), 'wrong');
   }

@@ -60,6 +60,8 @@ export interface Packets {
   readonly destination: AddressRule;
   /** Where the 32-bit mark is. */
   readonly markOffset: number;
+  /** Where a number counts the packets, with a copy behind it to check it by; null where the protocol has none. */
+  readonly sequenceOffset: number | null;
 }
 
 /** The packets as sent and as they must arrive; `translates` says whether the router is a NAT. */
@@ -72,6 +74,7 @@ export function planPackets(
     protocol,
     frame,
     markOffset: ETHERNET_BYTES + 20 + (protocol === 'esp' ? 0 : 8),
+    sequenceOffset: protocol === 'esp' ? ETHERNET_BYTES + 24 : null,
   };
   const hidden = translates ? wan : clients;
   return direction === 'out'
@@ -110,13 +113,11 @@ function templateFrame(protocol: Protocol): Uint8Array {
   view.setUint8(ETHERNET_BYTES + 8, SENT_TTL);
   view.setUint8(ETHERNET_BYTES + 9, PROTOCOL_NUMBER[protocol]);
   const payload = ETHERNET_BYTES + 20;
-  if (protocol === 'esp') {
-    view.setUint32(payload + 4, 1000); // not 1, which a gateway may take for a new association
-  } else if (protocol === 'gre') {
+  if (protocol === 'gre') {
     // Key and sequence number present, version 1, PPP; the Call ID is 0, see ways.ts.
     view.setUint32(payload, 0x3001_880b);
     view.setUint16(payload + 4, FRAME_BYTES - payload - 12);
-  } else {
+  } else if (protocol === 'udp') {
     view.setUint16(payload, NAT_T_PORT);
     view.setUint16(payload + 2, NAT_T_PORT);
     view.setUint16(payload + 4, FRAME_BYTES - payload); // and no checksum, as RFC 3948 2.1 has it

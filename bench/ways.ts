@@ -10,14 +10,15 @@
 // other direction's key is 0 without the helper's key map), so they are 0 here and servers tell the
 // sessions apart. Not in these figures: the helper's key map is one list per network namespace,
 // which the kernel walks for each packet of GRE version 1, so real PPTP grows dearer with each call.
-import { parseIpv4 } from '../src/core/address.ts';
+import { parseInterfaceName, parseIpv4 } from '../src/core/address.ts';
 import { CONFIG_VERSION, configSchema } from '../src/core/config/schema.ts';
+import { renderFastPath, sizeFor, type FastExit } from '../src/core/policy/fast-path.ts';
 import { planRuleset } from '../src/core/policy/gateway.ts';
 import { neededSysctls } from '../src/core/policy/sysctls.ts';
 import { TABLE, renderTransaction } from '../src/core/policy/ruleset.ts';
 import { LAN_INTERFACE, WAN_INTERFACE, run } from './topology.ts';
 import type { Scenario } from './traffic.ts';
-import { WAN_ADDRESS, sessionsOf } from './traffic.ts';
+import { LAN_NEXT_HOP, WAN_ADDRESS, WAN_NEXT_HOP, sessionsOf } from './traffic.ts';
 
 export interface Way {
   /** As in the table and in `--ways`. */
@@ -70,24 +71,76 @@ const rawHook = translating('raw-hook', MASQUERADE + RAW_HOOK);
 const bothHooks = translating('both-hooks', MASQUERADE + FORWARD_HOOK + RAW_HOOK);
 
 /** The ruleset as the daemon loads it from a default configuration, with ESP's pairs learned already. */
+async function prepareThroughway(router: string, scenario: Scenario): Promise<void> {
+  const wanAddress = parseIpv4(WAN_ADDRESS);
+  const config = configSchema.parse({
+    version: CONFIG_VERSION,
+    interfaces: { wan: WAN_INTERFACE, lan: [LAN_INTERFACE] },
+  });
+  for (const [name, value] of neededSysctls([LAN_INTERFACE], () => null)) {
+    const path = name.includes('/') ? name : name.replaceAll('.', '/');
+    run('ip', ['netns', 'exec', router, 'tee', `/proc/sys/${path}`], value);
+  }
+  const ruleset = planRuleset(config, { wanAddress, ownGreRemotes: [], othersFilter: false });
+  loadRuleset(router, renderTransaction(ruleset, 'other-schema'));
+  if (scenario.protocol === 'esp') loadRuleset(router, espElements(`${TABLE} esp_in`, scenario));
+}
+
+/** Without the daemon, or where its fast path does not apply. */
+const ordinary: Way = { name: 'ordinary', translates: true, prepare: prepareThroughway };
+
+/** With the daemon's fast path, which is there while pairs of ESP are busy. */
 const throughway: Way = {
   name: 'throughway',
   translates: true,
   prepare: async (router, scenario) => {
-    const wanAddress = parseIpv4(WAN_ADDRESS);
-    const config = configSchema.parse({
-      version: CONFIG_VERSION,
-      interfaces: { wan: WAN_INTERFACE, lan: [LAN_INTERFACE] },
-    });
-    for (const [name, value] of neededSysctls([LAN_INTERFACE], () => null)) {
-      const path = name.includes('/') ? name : name.replaceAll('.', '/');
-      run('ip', ['netns', 'exec', router, 'tee', `/proc/sys/${path}`], value);
-    }
-    const ruleset = planRuleset(config, { wanAddress, ownGreRemotes: [], othersFilter: false });
-    loadRuleset(router, renderTransaction(ruleset, 'other-schema'));
-    if (scenario.protocol === 'esp') loadRuleset(router, espElements(`${TABLE} esp_in`, scenario));
+    await prepareThroughway(router, scenario);
+    if (scenario.protocol === 'esp') loadFastPath(router, scenario);
   },
 };
+
+/** As when others' ESP is busy: what the fast path costs those that do not use it. */
+const besideFast: Way = {
+  name: 'beside-fast',
+  translates: true,
+  prepare: async (router, scenario) => {
+    await prepareThroughway(router, scenario);
+    loadFastPath(router, scenario);
+  },
+};
+
+function loadFastPath(router: string, scenario: Scenario): void {
+  const exit = (device: string, nextHop: string): FastExit => ({
+    device: parseInterfaceName(device)!,
+    nextHop: parseIpv4(nextHop),
+  });
+  const lane = { mostBytes: null };
+  const sessions = [...sessionsOf(scenario)];
+  const path = {
+    wan: parseInterfaceName(WAN_INTERFACE)!,
+    lan: [parseInterfaceName(LAN_INTERFACE)!],
+    wanAddress: parseIpv4(WAN_ADDRESS)!,
+    out: [
+      {
+        ...lane,
+        exit: exit(WAN_INTERFACE, WAN_NEXT_HOP),
+        elements: sessions.map(({ client, server, spi }) => `${client} . ${server} . ${spi}`),
+      },
+    ],
+    in: [
+      {
+        ...lane,
+        exit: exit(LAN_INTERFACE, LAN_NEXT_HOP),
+        elements: sessions.map(({ client, server, spi }) => `${server} . ${spi} : ${client}`),
+      },
+    ],
+  };
+  // The program that loads it ends, and would take it away with it.
+  loadRuleset(
+    router,
+    renderFastPath(path, { out: [sizeFor(sessions.length)], in: [sizeFor(sessions.length)] }, ''),
+  );
+}
 
 /** The least that ESP needs: a map of (server, SPI) without any learning, filter or timeout. */
 const leastEsp: Way = {
@@ -126,6 +179,8 @@ export const allWays: readonly Way[] = [
   routing,
   masquerade,
   throughway,
+  ordinary,
+  besideFast,
   leastEsp,
   forwardHook,
   rawHook,

@@ -5,6 +5,7 @@ import { doctorScenarios } from './doctor.ts';
 import { espScenarios } from './esp.ts';
 import { espLimitScenarios } from './esp-limits.ts';
 import { espRekeyScenarios } from './esp-rekey.ts';
+import { fastPathScenarios } from './fast-path.ts';
 import { fragmentScenarios } from './fragments.ts';
 import { gatewayScenarios } from './gateway.ts';
 import { icmpScenarios } from './icmp.ts';
@@ -26,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...espRekeyScenarios,
   ...espLimitScenarios,
   ...fragmentScenarios,
+  ...fastPathScenarios,
   ...icmpScenarios,
   ...ikeScenarios,
   ...natScenarios,

@@ -21,7 +21,7 @@ interface Obstacle {
 }
 
 /** Sends one packet with DF set on the session; the error that its device gets is returned. */
-async function meet(
+export async function meet(
   household: Household,
   session: EspSession,
   errors: IcmpPeer,

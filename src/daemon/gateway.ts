@@ -8,7 +8,7 @@ import { parseConfig, setInText } from '../core/config/document.ts';
 import { renderProblem, type Problem } from '../core/config/problem.ts';
 import { PROTOCOLS, type Config, type Passthrough } from '../core/config/schema.ts';
 import { DROP_REASONS } from '../core/policy/counters.ts';
-import { filtersForwarded, findForeignDrops } from '../core/policy/foreign.ts';
+import { filtersForwarded, filtersIngress, findForeignDrops } from '../core/policy/foreign.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
 import { layoutOf, type Layout } from '../core/policy/layout.ts';
 import type { SystemState } from '../core/policy/system.ts';
@@ -17,9 +17,11 @@ import type { NftCounter } from '../core/wire/nftables.ts';
 import { createLinkMonitor, type DefaultRoute, type LinkMonitor, type SystemLink } from '../linux/links.ts';
 import type { Nft } from '../linux/nft.ts';
 import { watchTables } from '../linux/nft-events.ts';
+import { hasLegacyRules } from '../linux/proc-net.ts';
 import { openXfrmMonitor, type XfrmMonitor } from '../linux/xfrm.ts';
 import { describeSwitch, telling, type Telling } from './event-log.ts';
 import { Failure, reasonOf } from './failure.ts';
+import { FastPathKeeper, type FastPathGround } from './fast-path.ts';
 import { readConfigText, stageConfigText, type StateDirectory } from './files.ts';
 import {
   endDisabledFlows,
@@ -83,6 +85,9 @@ export class Gateway {
   #system: SystemState = { wanAddress: null, ownGreRemotes: [], othersFilter: false };
   /** Whether another table has rules on the way of forwarded packets. */
   #othersFilter = false;
+  /** The same for packets as they come in. */
+  #othersIngress = false;
+  #fastPath: FastPathKeeper | null = null;
   /** Null before the first ruleset. */
   #layout: Layout | null = null;
   /** What is learned in the kernel belongs to this address. */
@@ -136,7 +141,24 @@ export class Gateway {
     await this.#markOwnAssociations();
     this.#tables = watchTables((tables) => void this.#inTurn(() => this.#reconcile(tables)));
     await this.#reconcile(null);
+    this.#fastPath = new FastPathKeeper({
+      nft: this.#options.nft,
+      log: this.#options.log,
+      links: () => this.#links?.snapshot() ?? [],
+      ground: () => this.#fastPathGround(),
+      inTurn: (work) => this.#inTurn(work),
+    });
     this.#keepLastGood();
+  }
+
+  /** Busy ESP may pass by conntrack, routing and the filter only where nobody else has a say in these. */
+  #fastPathGround(): FastPathGround | null {
+    const { wanAddress, othersFilter } = this.#system;
+    const { ipsec } = this.#config.passthrough;
+    if (wanAddress === null || ipsec === 'disabled' || othersFilter || this.#othersIngress) return null;
+    if ((this.#xfrm?.snapshot().length ?? 0) > 0 || hasLegacyRules()) return null;
+    const { wan, lan } = this.#config.interfaces;
+    return { wan, lan, wanAddress, isEarly: this.#layout === 'early' };
   }
 
   /**
@@ -278,6 +300,8 @@ export class Gateway {
   }
 
   #unwatch(): void {
+    this.#fastPath?.close();
+    this.#fastPath = null;
     this.#tables?.close();
     this.#links?.close();
     this.#xfrm?.close();
@@ -307,7 +331,8 @@ export class Gateway {
     const forgetAddress = address !== null && former !== null && address !== former;
     for (const sentence of applySysctls(this.#options.state, config.interfaces.lan))
       this.#trouble(`sysctl ${sentence}`, sentence);
-    await this.#table.apply(planRuleset(config, system, { forgetAddress }));
+    await this.#table.apply(planRuleset(config, system, { forgetAddress }), this.#fastPath?.removal);
+    this.#fastPath?.removed();
     const layout = layoutOf(config, system);
     if (layout !== this.#layout && layout === 'early') await endTranslatedEsp();
     this.#layout = layout;
@@ -383,6 +408,7 @@ export class Gateway {
       await this.#markOwnAssociations();
     }
     if (tables === null || [...tables].some((name) => name !== 'throughway')) {
+      this.#fastPath?.withdraw();
       await this.#lookAtOthers();
       await this.#followSystem();
     }
@@ -393,6 +419,7 @@ export class Gateway {
    * A server may have been faster than we are, and its SPI given to a device: that pair goes.
    */
   async #markOwnAssociations(): Promise<void> {
+    this.#fastPath?.withdraw();
     const own =
       this.#xfrm?.snapshot().filter((one) => one.family === 4 && one.protocol === ipProtocols.esp) ?? [];
     await this.#table.setElements(
@@ -415,7 +442,8 @@ export class Gateway {
     );
     try {
       const others = await listOtherTables(this.#options.nft);
-      this.#othersFilter = filtersForwarded(others);
+      this.#othersFilter = filtersForwarded(others) || hasLegacyRules();
+      this.#othersIngress = filtersIngress(others);
       const found = findForeignDrops(others, { wan, lan, prefixes });
       const keys = new Set(found.map((sentence) => `foreign ${sentence}`));
       for (const key of this.#troubles.keys())

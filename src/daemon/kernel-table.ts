@@ -1,5 +1,6 @@
 // Our table in the kernel: brought to a ruleset in one transaction, watched, and put back when
 // somebody else changes or deletes it. What the ruleset says is decided in core/policy.
+import { FAST_TABLE } from '../core/policy/fast-path.ts';
 import {
   renderForget,
   renderTable,
@@ -31,10 +32,10 @@ export class KernelTable {
     this.#reader.close();
   }
 
-  /** Throws Failure, and then the former table stands. */
-  async apply(ruleset: Ruleset): Promise<void> {
+  /** `before` is nft's words to stand in front, in the same transaction. Throws Failure, and then the former table stands. */
+  async apply(ruleset: Ruleset, before = ''): Promise<void> {
     try {
-      await this.#nft.run(renderTransaction(ruleset, await this.#existing()));
+      await this.#nft.run(before + renderTransaction(ruleset, await this.#existing()));
       if (ruleset.forget.length > 0) await this.#nft.run(renderForget(ruleset));
     } catch (error) {
       if (!(error instanceof LinuxError)) throw error;
@@ -129,6 +130,7 @@ export async function listOtherTables(nft: Nft): Promise<unknown[]> {
     chains.nftables.flatMap(({ chain }) => (chain ? [`${chain.family} ${chain.table}`] : [])),
   );
   tables.delete(TABLE);
+  tables.delete(FAST_TABLE);
   const items: unknown[] = [];
   for (const table of tables) {
     const listed = await nft.run(`list table ${table}`, 'json');

@@ -65,3 +65,8 @@ export function readIpStatistic(name: string): number {
   const index = names?.split(' ').indexOf(name) ?? -1;
   return index < 0 ? 0 : Number(values?.split(' ')[index] ?? 0);
 }
+
+/** Whether iptables-legacy has tables here, which nft does not see; whether they have rules is not told. */
+export function hasLegacyRules(): boolean {
+  return lines('ip_tables_names').some((name) => name !== '');
+}

@@ -111,7 +111,23 @@ export function espChains(config: Config, system: SystemState): Chain[] {
       'esp_again',
     ];
     return [
-      { name: 'esp_prerouting', hook: null, rules: [own, rule(`iifname ${wan} ${reason} drop`, why)] },
+      {
+        name: 'esp_prerouting',
+        hook: null,
+        rules: [
+          own,
+          rule(`iifname ${wan} ${reason} drop`, why),
+          // Masquerade does not: it decides on a flow's first packet, which may have had the WAN address.
+          ...(wanAddress === null
+            ? [
+                rule(
+                  `iifname ${lan} fib daddr oifname ${wan} drop`,
+                  'It would leave with its private address',
+                ),
+              ]
+            : []),
+        ],
+      },
       ...[...empty, 'esp_server', 'esp_learned', 'ike_seen', 'ike_phase2', 'ike_phase2_wan'].map(
         (name): Chain => ({ name, hook: null, rules: [] }),
       ),

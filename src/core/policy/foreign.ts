@@ -136,8 +136,17 @@ function infinitive(does: string): string {
   return does.replace('s', '');
 }
 
-/** Whether any of these tables has rules, or a policy, for packets that pass the gateway. */
+/** Whether any of these tables has rules, or a policy, for IPv4 packets that pass the gateway. */
 export function filtersForwarded(listing: readonly unknown[]): boolean {
+  return actsAt(listing, ['ip', 'inet'], ['prerouting', 'forward', 'postrouting']);
+}
+
+/** As filtersForwarded, for packets as they come in by an interface. */
+export function filtersIngress(listing: readonly unknown[]): boolean {
+  return actsAt(listing, ['netdev', 'inet'], ['ingress']);
+}
+
+function actsAt(listing: readonly unknown[], families: readonly string[], hooks: readonly string[]): boolean {
   const items = listing as readonly { chain?: JsonChain; rule?: JsonRule }[];
   const ruled = new Set(
     items.flatMap(({ rule }) => (rule ? [`${rule.family} ${rule.table} ${rule.chain}`] : [])),
@@ -145,8 +154,8 @@ export function filtersForwarded(listing: readonly unknown[]): boolean {
   return items.some(
     ({ chain }) =>
       chain !== undefined &&
-      ['ip', 'inet'].includes(chain.family) &&
-      ['prerouting', 'forward', 'postrouting'].includes(chain.hook ?? '') &&
+      families.includes(chain.family) &&
+      hooks.includes(chain.hook ?? '') &&
       (chain.policy === 'drop' || ruled.has(`${chain.family} ${chain.table} ${chain.name}`)),
   );
 }

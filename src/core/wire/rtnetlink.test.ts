@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { corpus } from '../../../test/corpus/corpus.ts';
 import { damaged, readsOrRefuses, throwsWire } from '../../../test/wire-properties.ts';
+import { parseIpv4 } from '../address.ts';
 import { emitAttributes, parseMessages } from './netlink.ts';
 import {
   RTM_NEWADDR,
@@ -11,9 +12,11 @@ import {
   emitAddressDump,
   emitLinkDump,
   emitRouteDump,
+  emitRouteQuestion,
   parseAddress,
   parseLink,
   parseRoute,
+  parseRouteAnswer,
 } from './rtnetlink.ts';
 
 function payload(name: string, type: number): Uint8Array {
@@ -28,6 +31,11 @@ const formats = {
     parse: parseAddress,
     type: RTM_NEWADDR,
     names: ['address-ipv4-secondary', 'address-ipv4-peer', 'address-ipv6'],
+  },
+  answer: {
+    parse: parseRouteAnswer,
+    type: RTM_NEWROUTE,
+    names: ['route-default-ipv4', 'route-default-multipath'],
   },
   route: {
     parse: parseRoute,
@@ -148,6 +156,33 @@ describe('rtnetlink corpus', () => {
   it('leaves other families alone', () => {
     strictEqual(parseAddress(Uint8Array.of(28, 0, 0, 0, 0, 0, 0, 0)), null);
     strictEqual(parseRoute(Uint8Array.of(28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)), null);
+  });
+});
+
+describe('where a packet would go', () => {
+  it('is asked by source, destination and interface', () => {
+    const question = emitRouteQuestion(parseIpv4('192.0.2.1')!, parseIpv4('203.0.113.9')!, 7);
+    strictEqual(
+      Buffer.from(question).toString('hex'),
+      '02202000000000000000000008000100cb00710908000200c00002010800030007000000',
+    );
+  });
+
+  it('is told by the only hop, if that is of IPv4', () => {
+    const answer = parseRouteAnswer(payload('route-default-ipv4', RTM_NEWROUTE));
+    const [hop] = parseRoute(payload('route-default-ipv4', RTM_NEWROUTE))!.hops;
+    deepStrictEqual(answer, { index: hop!.index, gateway: hop!.gateway });
+    strictEqual(parseRouteAnswer(payload('route-default-ipv6', RTM_NEWROUTE)), null);
+    strictEqual(parseRouteAnswer(payload('route-default-multipath', RTM_NEWROUTE)), null);
+  });
+
+  it('is not plain on a route with metrics of its own, or one that is not unicast', () => {
+    const plain = payload('route-default-ipv4', RTM_NEWROUTE);
+    const RTA_METRICS = 8;
+    const metrics = emitAttributes([[RTA_METRICS, Uint8Array.of(8, 0, 2, 0, 0x78, 5, 0, 0)]]);
+    strictEqual(parseRouteAnswer(Uint8Array.from([...plain, ...metrics])), null);
+    const BLACKHOLE = 6;
+    strictEqual(parseRouteAnswer(plain.map((byte, at) => (at === 7 ? BLACKHOLE : byte))), null);
   });
 });
 

@@ -1,7 +1,7 @@
 // What rtnetlink says about links, addresses and default routes, and the requests to dump them.
 // Reads only what the gateway decides by; routes other than the default ones are left to the
 // reader as plain prefixes. linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, rtnetlink(7).
-import { type Ipv4Address, type Ipv6Address, ipv4FromBytes, ipv6FromBytes } from '../address.ts';
+import { type Ipv4Address, type Ipv6Address, ipv4Bytes, ipv4FromBytes, ipv6FromBytes } from '../address.ts';
 import { WireError } from './bytes.ts';
 import {
   type Attributes,
@@ -26,8 +26,10 @@ export const RTM_GETROUTE = 26;
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_IPV4_IFADDR = 5;
 export const RTNLGRP_IPV4_ROUTE = 7;
+export const RTNLGRP_IPV4_RULE = 8;
 export const RTNLGRP_IPV6_IFADDR = 9;
 export const RTNLGRP_IPV6_ROUTE = 11;
+export const RTNLGRP_IPV4_NETCONF = 24;
 
 // linux/socket.h
 const AF_UNSPEC = 0;
@@ -68,10 +70,13 @@ const IFA_F_DEPRECATED = 0x20;
 const IFA_F_TENTATIVE = 0x40;
 
 // linux/rtnetlink.h
+const RTA_SRC = 2;
+const RTA_IIF = 3;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_DST = 1;
 const RTA_PRIORITY = 6;
+const RTA_METRICS = 8;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
@@ -286,4 +291,42 @@ export function emitRouteDump(): Uint8Array {
   // Heeded with NETLINK_GET_STRICT_CHK (Linux 4.20), else all types come.
   bytes[7] = RTN_UNICAST;
   return bytes;
+}
+
+/** Asks where an IPv4 packet would go that came in by an interface (RTM_GETROUTE, as `ip route get … from … iif …`). */
+export function emitRouteQuestion(
+  source: Ipv4Address,
+  destination: Ipv4Address,
+  inputIndex: number,
+): Uint8Array {
+  const header = new Uint8Array(RTMSG_LENGTH);
+  header[0] = AF_INET;
+  // Both prefixes are whole addresses.
+  header[1] = header[2] = 32;
+  const attributes = emitAttributes([
+    [RTA_DST, ipv4Bytes(destination)],
+    [RTA_SRC, ipv4Bytes(source)],
+    [RTA_IIF, emitHostU32(inputIndex)],
+  ]);
+  const bytes = new Uint8Array(RTMSG_LENGTH + attributes.length);
+  bytes.set(header);
+  bytes.set(attributes, RTMSG_LENGTH);
+  return bytes;
+}
+
+export interface RouteAnswer {
+  /** The interface it would leave by. */
+  readonly index: number;
+  /** The router it would be sent to; null where the destination is on the link. */
+  readonly gateway: Ipv4Address | null;
+}
+
+/** Null for anything but plain forwarding: local delivery, a refusal, a router of another family, a route with an MTU of its own. */
+export function parseRouteAnswer(payload: Uint8Array): RouteAnswer | null {
+  const route = parseRoute(payload);
+  if (route === null || route.family !== 4 || !route.unicast || route.hops.length !== 1) return null;
+  const attributes = parseAttributes(payload, RTMSG_LENGTH);
+  if (attributes.has(RTA_METRICS) || attributes.has(RTA_VIA)) return null;
+  const [{ index, gateway } = { index: null, gateway: null }] = route.hops;
+  return index === null ? null : { index, gateway: gateway as Ipv4Address | null };
 }
