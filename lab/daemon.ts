@@ -3,6 +3,7 @@ import { execFile, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { callDaemon } from '../src/cli/client.ts';
+import type { GatewayEvent, Session, SessionStory } from '../src/daemon/api/session.ts';
 import type { PassthroughChange, Status } from '../src/daemon/api/types.ts';
 import type { Passthrough } from '../src/core/config/schema.ts';
 import type { DropName } from '../src/core/policy/counters.ts';
@@ -118,6 +119,18 @@ export class Daemon {
 
   async status(): Promise<Status> {
     return JSON.parse(await callDaemon(this.socket, 'GET', '/api/v1/status')) as Status;
+  }
+
+  async sessions(): Promise<Session[]> {
+    return JSON.parse(await callDaemon(this.socket, 'GET', '/api/v1/sessions')) as Session[];
+  }
+
+  async session(id: string): Promise<SessionStory> {
+    return JSON.parse(await callDaemon(this.socket, 'GET', `/api/v1/sessions/${id}`)) as SessionStory;
+  }
+
+  async events(): Promise<GatewayEvent[]> {
+    return JSON.parse(await callDaemon(this.socket, 'GET', '/api/v1/events')) as GatewayEvent[];
   }
 
   /** Packets that the gateway has dropped so far for this reason. */

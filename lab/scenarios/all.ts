@@ -14,6 +14,7 @@ import { ipv6Scenarios } from './ipv6.ts';
 import { l2tpScenarios } from './l2tp.ts';
 import { natScenarios } from './nat.ts';
 import { probeScenarios } from './probe.ts';
+import { sessionScenarios } from './sessions.ts';
 import { troubleScenarios } from './trouble.ts';
 import { otherTableScenarios } from './other-tables.ts';
 import { otherScenarios } from './others.ts';
@@ -40,6 +41,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ipv6Scenarios,
   ...ownTunnelScenarios,
   ...gatewayScenarios,
+  ...sessionScenarios,
   ...probeScenarios,
   ...doctorScenarios,
   ...doctorConnectionScenarios,

@@ -5,6 +5,7 @@ import type { Instant } from './machine.ts';
 import {
   addTraffic,
   flowKey,
+  switchOfProtocol,
   type FlowPart,
   type SaPart,
   type SessionProtocol,
@@ -112,8 +113,16 @@ export class SessionTable {
     return this.#perDevice.get(client) ?? [];
   }
 
-  /** A new session, or null when there is no room for it. */
+  /** A new session, or null when there is no room for it. One that was refused before goes on. */
   open(draft: SessionDraft, now: Instant): SessionRecord | null {
+    const governing = switchOfProtocol(draft.protocol);
+    // IPsec has one key for each device and server in any case.
+    const isByPort = governing === 'pptp' || governing === 'l2tp';
+    const refused = isByPort ? this.find(placeholderKey(governing, draft.client, draft.server)) : null;
+    if (refused && refused.key !== draft.key) {
+      this.rename(refused, draft.key, draft.protocol);
+      return refused;
+    }
     if (!this.#makeRoom(draft.client, now)) return null;
     const session: SessionRecord = {
       id: this.#nextId,
@@ -436,6 +445,11 @@ export class SessionTable {
 
 function serverKey(session: SessionRecord): string {
   return `${session.protocol} ${session.server}`;
+}
+
+/** What is tried while its protocol is off, and what was ended by a switch, before its ports are known again. */
+export function placeholderKey(governing: SwitchName, client: Address, server: Address): string {
+  return governing === 'ipsec' ? `ipsec ${client} ${server}` : `${governing} ${client} refused ${server}`;
 }
 
 export function inboundAlias(server: Address, spi: number): string {

@@ -180,6 +180,25 @@ describe('PPTP', () => {
       660.500 << ended id=2 reason="The device stopped trying."`);
     expect([...machine.sessions()]).toEqual([]);
   });
+
+  it('what was refused goes on as the same session when it is allowed again', () => {
+    const machine = expectConversation(`
+      1.000 >> switches disabled=pptp
+      2.000 >> refused protocol=pptp client=192.168.1.11 server=203.0.113.1
+      2.000 << began id=1 protocol=pptp client=192.168.1.11 server=203.0.113.1 serverPort=1723
+      2.000 << turned id=1 protocol=pptp state=blocked trouble="PPTP Passthrough is disabled, so the gateway refuses it."
+      3.000 >> switches disabled=none
+      3.000 << turned id=1 protocol=pptp state=negotiating
+      4.000 >> flow change=new id=1 ${TCP} answered=true assured=true
+      4.000 << turned id=1 protocol=pptp state=up
+      5.000 >> switches disabled=pptp
+      5.000 << turned id=1 protocol=pptp state=blocked trouble="PPTP Passthrough is disabled, so the gateway refuses it."
+      6.000 >> switches disabled=none
+      6.000 << turned id=1 protocol=pptp state=negotiating
+      7.000 >> flow change=new id=2 ${TCP.replace('40000', '40001')} answered=true assured=true
+      7.000 << turned id=1 protocol=pptp state=up`);
+    expect(only(machine).key).toContain(' 40001 ');
+  });
 });
 
 function l2tp(

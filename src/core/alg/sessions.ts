@@ -3,13 +3,19 @@
 // no name of a device; the daemon keeps the journal and shows the table.
 import { unreachable } from '../assert.ts';
 import type { Fact, Refused } from './fact.ts';
-import { handleEsp, handleIke, handlePair, rawKey, type PairDecision } from './ipsec-sessions.ts';
+import { handleEsp, handleIke, handlePair, type PairDecision } from './ipsec-sessions.ts';
 import { handleL2tp } from './l2tp-tunnels.ts';
 import type { Instant, Machine } from './machine.ts';
 import { handlePptp } from './pptp-calls.ts';
 import { handleFlow, handleRecognised } from './session-flows.ts';
 import { switchOfProtocol, type SessionRecord, type SwitchName } from './session-record.ts';
-import { SESSION_LIMITS, SessionTable, type SessionEffect, type SessionLimits } from './session-table.ts';
+import {
+  placeholderKey,
+  SESSION_LIMITS,
+  SessionTable,
+  type SessionEffect,
+  type SessionLimits,
+} from './session-table.ts';
 
 export type SessionInput =
   | Fact
@@ -134,7 +140,7 @@ export class SessionMachine implements Machine<SessionInput, SessionEffect> {
       table.heard(session, 'out', now);
       return;
     }
-    const key = protocol === 'ipsec' ? rawKey(client, server) : `${protocol} ${client} refused ${server}`;
+    const key = placeholderKey(protocol, client, server);
     const serverPort = { ipsec: 500, pptp: 1723, l2tp: 1701 }[protocol];
     const session = table.open({ key, protocol, client, server, serverPort }, now);
     if (session) table.heard(session, 'out', now);
@@ -150,8 +156,15 @@ export class SessionMachine implements Machine<SessionInput, SessionEffect> {
       session.phase = 'opening';
       session.silence = session.espSilence = session.refusal = session.warning = null;
       if (disabled.includes(governing)) this.#forget(session);
+      else this.#expectAgain(session, governing);
       this.#table.touch(session);
     }
+  }
+
+  /** The device comes back from another port: that continues this session. */
+  #expectAgain(session: SessionRecord, governing: SwitchName): void {
+    const key = placeholderKey(governing, session.client, session.server);
+    if (governing !== 'ipsec' && !this.#table.find(key)) this.#table.rename(session, key, session.protocol);
   }
 
   /** Its entries and pairs are gone from the kernel; what they have carried stays counted. */
