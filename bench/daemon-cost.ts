@@ -131,7 +131,7 @@ export async function measureMemory(): Promise<Figures> {
   };
 }
 
-function readMemory(pid: number): { rss_megabytes: number; most_megabytes: number } {
+export function readMemory(pid: number): { rss_megabytes: number; most_megabytes: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   const megabytes = (name: string): number =>
     (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? NaN) * 1024) / 1e6;

@@ -4,6 +4,7 @@ import { measureMemory, measureStartUp } from './daemon-cost.ts';
 import { measureElements } from './elements.ts';
 import type { Figures } from './figures.ts';
 import { measureReloads, measureSpoofing } from './reloads.ts';
+import { measureSessions } from './sessions.ts';
 import { measureSwitching } from './switching.ts';
 
 /** How often each switch is thrown. */
@@ -16,6 +17,7 @@ export const daemonParts = {
   elements: measureElements,
   'start-up': measureStartUp,
   memory: measureMemory,
+  sessions: measureSessions,
 } as const satisfies Record<string, () => Promise<Figures>>;
 
 export type DaemonPart = keyof typeof daemonParts;

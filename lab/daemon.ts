@@ -104,6 +104,8 @@ export class Daemon {
       execFile(
         'ip',
         ['netns', 'exec', this.#namespace.name, PROGRAM, ...args, '--socket', this.socket],
+        // The table of ten thousand sessions.
+        { maxBuffer: 64 << 20 },
         (error, stdout, stderr) => {
           resolve({ status: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr });
         },
