@@ -171,20 +171,25 @@ export const sessionScenarios: readonly Scenario[] = [
 
   scenario(
     'S2',
-    'two L2TP tunnels from port 1701 are two sessions, also with a server that moves its port',
+    'two L2TP tunnels from port 1701 are two sessions, a third one is with a server that moves its port',
     async (household) => {
       const { devices } = household;
-      const server = new L2tpServer(household, household.server, 33_001);
+      const server = new L2tpServer(household, household.server);
+      const moving = new L2tpServer(household, household.servers[1]!, 33_001);
       const tunnels = [];
       for (const device of devices.slice(0, 2))
         tunnels.push(await new L2tpClient(household, device).open(server, 0x0101));
+      tunnels.push(await new L2tpClient(household, devices[2]!).open(moving, 0x0101));
       await sessionsWhen(household, 'both to be up', areAll(household, devices.slice(0, 2), 'l2tp', 'up'));
       await converse(household, tunnels, 20);
       const sessions = await sessionsWhen(household, 'the traffic to be counted', haveCarried(20));
-      for (const { server: far } of sessions)
-        claimEqual(far.port, 33_001, 'the port that the server answers from');
+      claimEqual(
+        sessions.map((one) => one.server.port),
+        [1701, 1701, 33_001],
+        'the ports that the servers answer from',
+      );
       await tunnels[0]!.stop();
-      await sessionsWhen(household, 'the first tunnel to be over', (now) => now.length === 1);
+      await sessionsWhen(household, 'the first tunnel to be over', (now) => now.length === 2);
     },
   ),
 

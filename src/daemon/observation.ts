@@ -40,6 +40,9 @@ export interface ObservationOptions {
   readonly onClose: () => void;
 }
 
+/** A connection that an earlier run recognised by its first packets, which do not come again. */
+type RememberedFlow = Extract<Input, { kind: 'remembered' }>['flow'];
+
 export class Observation {
   readonly #options: ObservationOptions;
   readonly #observer = new Observer();
@@ -77,8 +80,9 @@ export class Observation {
   }
 
   /** Resolves when what the kernel knows has been taken over. */
-  async start(territory: Territory): Promise<void> {
+  async start(territory: Territory, remembered: Iterable<RememberedFlow> = []): Promise<void> {
     this.setTerritory(territory);
+    for (const flow of remembered) this.#feed({ kind: 'remembered', flow });
     try {
       await this.#sources.open();
     } catch (error) {

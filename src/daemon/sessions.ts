@@ -2,7 +2,13 @@
 // becomes of the sessions into the journal, and gives them to the API. Knows the clock, which the
 // machine does not, and no socket. After a restart the journal's sessions go on with those parts of
 // them that the kernel still has.
-import { shiftInstants, type SessionRecord, type SwitchName } from '../core/alg/session-record.ts';
+import type { Flow } from '../core/alg/fact.ts';
+import {
+  shiftInstants,
+  switchOfProtocol,
+  type SessionRecord,
+  type SwitchName,
+} from '../core/alg/session-record.ts';
 import { renderSessionEffect, renderSessionInput } from '../core/alg/session-transcript.ts';
 import type { SessionEffect } from '../core/alg/session-table.ts';
 import { PROTOCOL_TITLES } from '../core/alg/session-words.ts';
@@ -41,6 +47,8 @@ export interface SessionFilter {
   /** Those that have ended too. */
   readonly ended?: boolean | undefined;
 }
+
+type RecognisedFlow = Pick<Flow, 'protocol' | 'client' | 'server' | 'clientPort' | 'serverPort'>;
 
 export interface SessionsOptions {
   readonly journal: Journal;
@@ -85,6 +93,15 @@ export class Sessions {
     return this.#machine.sessions();
   }
 
+  /** The connections of protocols that no port tells. */
+  *recognisedFlows(): Iterable<RecognisedFlow> {
+    for (const { client, server, protocol, flows } of this.#machine.sessions()) {
+      if (switchOfProtocol(protocol) !== null) continue;
+      for (const { protocol, clientPort, serverPort } of flows)
+        yield { protocol, client, server, clientPort, serverPort };
+    }
+  }
+
   set espIdleMs(value: number) {
     this.#machine.espIdleMs = value;
   }
@@ -120,23 +137,27 @@ export class Sessions {
   }
 
   list(filter: SessionFilter = {}): Session[] {
-    const { device, protocol, state, ended } = filter;
+    return [...this.each(filter)];
+  }
+
+  /** As `list`, one by one: ten thousand of them at once are some megabytes. */
+  *each({ device, protocol, state, ended }: SessionFilter = {}): Iterable<Session> {
     const now = performance.now();
-    const found: Session[] = [];
-    const take = (record: Readonly<SessionRecord>): void => {
-      if (protocol !== undefined && record.protocol !== protocol) return;
-      if (state !== undefined && record.state !== state) return;
+    const isWanted = (record: Readonly<SessionRecord>): boolean =>
+      (protocol === undefined || record.protocol === protocol) &&
+      (state === undefined || record.state === state);
+    for (const record of this.#machine.sessions()) {
+      if (!isWanted(record)) continue;
       const session = this.#describe(record, now);
-      if (device !== undefined && !isDevice(session, device)) return;
-      found.push(session);
-    };
-    for (const record of this.#machine.sessions()) take(record);
-    if (ended === true || state === 'ended') {
-      this.#write();
-      for (const record of this.#options.journal.endedSessions(MOST_ENDED_SHOWN))
-        take(shiftInstants(record, -this.#epoch));
+      if (device === undefined || isDevice(session, device)) yield session;
     }
-    return found;
+    if (ended !== true && state !== 'ended') return;
+    this.#write();
+    for (const kept of this.#options.journal.endedSessions(MOST_ENDED_SHOWN)) {
+      if (!isWanted(kept)) continue;
+      const session = this.#describe(shiftInstants(kept, -this.#epoch), now);
+      if (device === undefined || isDevice(session, device)) yield session;
+    }
   }
 
   /** Everything known of one, also when it has ended. Throws Failure. */

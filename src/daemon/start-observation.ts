@@ -37,6 +37,6 @@ export async function startObservation(parts: ObservationParts): Promise<Observa
     onTrouble: tellTrouble,
     onClose: () => floods.close(),
   });
-  await observation.start(gateway.territory());
+  await observation.start(gateway.territory(), records.sessions.recognisedFlows());
   return observation;
 }

@@ -344,6 +344,15 @@ describe('what shows itself', () => {
     ok(!one.wants(glance));
   });
 
+  it('matters too when an earlier run recognised it', () => {
+    const one = observer();
+    const entry = flow(udp, device, 40_000, 51_820, 40_000);
+    deepStrictEqual(one.handle({ kind: 'conntrack', change: 'new', entry }, 0), []);
+    const ends = { protocol: udp, client: device, clientPort: 40_000, server, serverPort: 51_820 };
+    deepStrictEqual(one.handle({ kind: 'remembered', flow: ends }, 0), []);
+    strictEqual(one.handle({ kind: 'conntrack', change: 'new', entry }, 0).length, 1);
+  });
+
   it('is told when a switch has refused it', () => {
     const [fact] = copy(observer(), 'refused', datagram(device, 500, server, 4500, ike));
     deepStrictEqual(fact, { kind: 'refused', protocol: 'ipsec', client: device, server });

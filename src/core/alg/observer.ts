@@ -40,6 +40,8 @@ export type Observation =
   /** An effect has put this element there, or taken it away. */
   | { readonly kind: 'paired'; readonly element: EspElement }
   | { readonly kind: 'unpaired'; readonly element: EspElement }
+  /** A connection that an earlier run recognised by its first packets. */
+  | { readonly kind: 'remembered'; readonly flow: Parameters<typeof flowKey>[0] }
   | { readonly kind: 'missed'; readonly copies: number }
   | { readonly kind: 'territory'; readonly territory: Territory };
 
@@ -110,6 +112,10 @@ export class Observer implements Machine<Observation, Fact> {
         return [];
       case 'unpaired':
         this.#elements.remove(input.element);
+        return [];
+      case 'remembered':
+        if (input.flow.serverPort !== null)
+          this.#flows.watch(flowKey(input.flow), input.flow.client, input.flow.serverPort);
         return [];
       case 'missed':
         return [{ kind: 'missed', copies: input.copies }];

@@ -92,6 +92,7 @@ function adopt(
   if (change === 'end') return null;
   const found = known();
   if (found) return found;
+  if (table.hasOutlived(flow)) return null;
   const open = (
     key: string,
     name: SessionRecord['protocol'],

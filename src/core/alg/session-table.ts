@@ -50,6 +50,8 @@ export const SESSION_LIMITS: SessionLimits = {
 
 /** IKE SAs that a session is found by; a rekey leaves one behind. */
 const MOST_ALIASES = 8;
+/** Control connections that linger after the last message: seconds to minutes. */
+const MOST_OUTLIVED = 4_096;
 const CROWDED_EVERY_MS = 60_000;
 
 export interface SessionDraft {
@@ -77,6 +79,8 @@ export class SessionTable {
   readonly #crowdedSaid = new Map<Address, Instant>();
   /** Sessions with a server, of one protocol. */
   readonly #perServer = new Map<string, number>();
+  /** Entries that outlive their session, by conntrack's id: they open no new one. */
+  readonly #outlived = new Map<string, number>();
   #nextId: number;
   #effects: SessionEffect[] = [];
   #earliest: Instant = Infinity;
@@ -303,8 +307,18 @@ export class SessionTable {
     if (session.endedAt !== null) return;
     session.endedAt = now;
     session.state = 'ended';
+    for (const flow of session.flows) this.#outlived.set(this.#flowAlias(session, flow), flow.id);
+    for (const oldest of this.#outlived.keys()) {
+      if (this.#outlived.size <= MOST_OUTLIVED) break;
+      this.#outlived.delete(oldest);
+    }
     this.#remove(session);
     this.#effects.push({ kind: 'ended', session, reason });
+  }
+
+  /** Whether this conntrack entry belonged to a session that has ended. */
+  hasOutlived(flow: Flow): boolean {
+    return this.#outlived.get(flowKey(flow.client, flow.server, flow)) === flow.id;
   }
 
   /** A session that turns out to be part of another. */

@@ -1,60 +1,19 @@
 // What the session machine makes of facts, as conversations: `>>` is heard, `<<` is what becomes of it.
 // PPTP, L2TP and IKE messages are made by the wire formats, since their bytes are no pleasure to read.
 import { describe, expect, it } from 'vitest';
+import { converse, expectConversation, line, only, OPTIONS } from '../../../test/session-conversation.ts';
 import type { Ipv4Address, Port } from '../address.ts';
 import { emitNotify } from '../wire/isakmp-payloads.ts';
 import { exchangeTypes, type IsakmpMessage } from '../wire/isakmp.ts';
-import { avp, avpU16, l2tpAvpTypes, l2tpMessageTypes, type L2tpAvp } from '../wire/l2tp-avp.ts';
 import type { PptpMessage } from '../wire/pptp.ts';
 import type { Fact } from './fact.ts';
 import { shiftInstants, trafficOf, type SessionRecord } from './session-record.ts';
-import { parseSessionInput, renderSessionEffect, renderSessionInput } from './session-transcript.ts';
-import { SessionMachine, type SessionInput } from './sessions.ts';
-import { parseTranscript } from './transcript.ts';
+import { parseSessionInput, renderSessionEffect } from './session-transcript.ts';
+import { SessionMachine } from './sessions.ts';
 
 const phone = '192.168.1.11' as Ipv4Address;
 const laptop = '192.168.1.12' as Ipv4Address;
 const server = '203.0.113.1' as Ipv4Address;
-const OPTIONS = { nextId: 1, espIdleMs: 3_600_000 };
-
-/** Plays what stands behind `>>`, letting the machine wake in between, and gives the whole conversation. */
-function converse(machine: SessionMachine, transcript: string): string {
-  const lines: string[] = [];
-  const say = (at: number, mark: string, what: string): number =>
-    lines.push(`${(at / 1000).toFixed(3)} ${mark} ${what}`);
-  for (const { at, mark, rest } of parseTranscript(transcript)) {
-    if (mark === '<<') continue;
-    for (;;) {
-      const due = machine.nextWake();
-      if (due === null || due > at) break;
-      for (const effect of machine.wake(due)) say(due, '<<', renderSessionEffect(effect));
-    }
-    if (rest === 'missed copies=0') continue;
-    say(at, '>>', rest);
-    for (const effect of machine.handle(parseSessionInput(rest), at))
-      say(at, '<<', renderSessionEffect(effect));
-  }
-  return lines.join('\n');
-}
-
-/** The conversation goes exactly like this. */
-function expectConversation(transcript: string, machine = new SessionMachine(OPTIONS)): SessionMachine {
-  const wanted = transcript
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.includes('missed copies=0') && !line.startsWith('#'));
-  expect(converse(machine, transcript).split('\n')).toEqual(wanted);
-  return machine;
-}
-
-const line = (input: SessionInput): string => renderSessionInput(input)!;
-
-function only(machine: SessionMachine): Readonly<SessionRecord> {
-  const all = [...machine.sessions()];
-  expect(all).toHaveLength(1);
-  return all[0]!;
-}
-
 function pptp(from: 'lan' | 'wan', message: Partial<PptpMessage>, client = phone): Fact {
   return {
     kind: 'pptp',
@@ -198,72 +157,6 @@ describe('PPTP', () => {
       7.000 >> flow change=new id=2 ${TCP.replace('40000', '40001')} answered=true assured=true
       7.000 << turned id=1 protocol=pptp state=up`);
     expect(only(machine).key).toContain(' 40001 ');
-  });
-});
-
-function l2tp(
-  from: 'lan' | 'wan',
-  type: number,
-  ids: readonly [tunnelId: number, sessionId: number],
-  avps: readonly L2tpAvp[] = [],
-  serverPort = 1701,
-): string {
-  const message = {
-    kind: 'control',
-    version: 2,
-    tunnelId: ids[0],
-    sessionId: ids[1],
-    ns: 0,
-    nr: 0,
-    avps: [avpU16(l2tpAvpTypes.messageType, type), ...avps],
-  } as const;
-  const ports = { clientPort: 1701 as Port, serverPort: serverPort as Port };
-  return line({ kind: 'l2tp', from, client: phone, server, ...ports, message });
-}
-
-describe('L2TP', () => {
-  const types = l2tpMessageTypes;
-  const tunnel = (id: number): L2tpAvp => avpU16(l2tpAvpTypes.assignedTunnelId, id);
-  const call = (id: number): L2tpAvp => avpU16(l2tpAvpTypes.assignedSessionId, id);
-  const asks = `
-    1.000 >> ${l2tp('lan', types.startControlConnectionRequest, [0, 0], [tunnel(257)])}
-    1.000 << began id=1 protocol=l2tp client=192.168.1.11 server=203.0.113.1 serverPort=1701
-    1.000 << noted id=1 what="The device asks for a tunnel; its tunnel id is 257."`;
-  const connected = `${asks}
-    1.100 >> ${l2tp('wan', types.startControlConnectionReply, [257, 0], [tunnel(513)], 33_001)}
-    1.100 << noted id=1 what="The server answers from port 33001 and not from 1701."
-    1.100 << noted id=1 what="The server accepts the tunnel; its tunnel id is 513."
-    1.200 >> ${l2tp('lan', types.incomingCallRequest, [513, 0], [call(1)])}
-    1.300 >> ${l2tp('wan', types.incomingCallReply, [257, 1], [call(9)], 33_001)}
-    1.300 << noted id=1 what="The server accepts the call."
-    1.300 << turned id=1 protocol=l2tp state=up`;
-
-  it('a tunnel with its ids, also when the server answers from another port', () => {
-    const machine = expectConversation(`${connected}
-      2.000 >> flow change=update id=5 protocol=17 client=192.168.1.11 server=203.0.113.1 clientPort=1701 serverPort=33001 answered=true assured=true out=5/500 in=4/400`);
-    const session = only(machine);
-    expect(session.serverPort).toBe(33_001);
-    expect(session.details).toEqual({
-      'tunnel ids, device / server': '257 / 513',
-      'session ids, device / server': '1 / 9',
-    });
-    expect(trafficOf(session).in.packets).toBe(4);
-  });
-
-  it('a server that refuses gives its reason in words', () => {
-    const result = avp(
-      l2tpAvpTypes.resultCode,
-      Uint8Array.from([0, 4, 0, 0, ...Array.from('No entry', (letter) => letter.charCodeAt(0))]),
-    );
-    expectConversation(`${asks}
-      1.100 >> ${l2tp('wan', types.stopControlConnection, [257, 0], [tunnel(513), result])}
-      1.100 << turned id=1 protocol=l2tp state=failing trouble="The server refused the connection: this device is not authorized to open a tunnel \\"No entry\\"."`);
-  });
-
-  it('the tunnel ends with the reason of who ended it', () => {
-    expectConversation(`${connected}
-      9.000 >> ${l2tp('lan', types.stopControlConnection, [513, 0], [tunnel(257), avpU16(l2tpAvpTypes.resultCode, 6)])}
-      9.000 << ended id=1 reason="The device ended the tunnel: it is being shut down."`);
   });
 });
 

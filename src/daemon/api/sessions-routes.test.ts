@@ -104,6 +104,17 @@ describe('sessions', () => {
     });
   });
 
+  it('are many, and all are told', async () => {
+    for (let count = 0; count < 900; count += 1) {
+      const server = `203.0.${count >> 8}.${count & 255}`;
+      records.sessions.hear(
+        parseSessionInput(ESP.replace('203.0.113.2', server).replace('168.1.12', '168.1.99')),
+      );
+    }
+    const all = await ask<Session[]>('/sessions');
+    expect(new Set(ids(all)).size).toBe(902);
+  });
+
   it('are filtered', async () => {
     expect(ids(await ask('/sessions?protocol=pptp'))).toEqual(['1']);
     expect(ids(await ask('/sessions?device=192.168.1.12'))).toEqual(['2']);

@@ -1,6 +1,7 @@
 // The routes of sessions, devices and events. Events come as a list, or, where the caller accepts
 // text/event-stream, one by one as they happen, from the one after `Last-Event-ID` on; sessions likewise.
 import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { EventLog } from '../event-log.ts';
 import { Failure } from '../failure.ts';
@@ -59,7 +60,8 @@ export function sessionRoutes({ sessions, devices, events, feed, traffic }: Sess
       },
       problems: ['busy'],
       handle: ({ query, request, reply }) => {
-        if (!wantsStream(request)) return sessions.list(query);
+        if (!wantsStream(request))
+          return reply.type('application/json; charset=utf-8').send(jsonArray(sessions.each(query)));
         refuseCrowd('sessions', feed.followers);
         streamTo(reply, (send) => feed.follow(send));
         return reply;
@@ -165,4 +167,23 @@ function refuseCrowd(what: string, followers: number): void {
     'busy',
     `${MOST_FOLLOWERS} others follow the ${what} already, the most there can be. Close one of them, or ask without "Accept: ${EVENT_STREAM}".`,
   );
+}
+
+const JSON_PART_LETTERS = 65_536;
+
+/** The text of an array in parts, each made when the one before has been sent. */
+function jsonArray(values: Iterable<unknown>): Readable {
+  const parts = function* (): Iterable<string> {
+    let part = '[';
+    let isFirst = true;
+    for (const value of values) {
+      part += (isFirst ? '' : ',') + JSON.stringify(value);
+      isFirst = false;
+      if (part.length < JSON_PART_LETTERS) continue;
+      yield part;
+      part = '';
+    }
+    yield `${part}]`;
+  };
+  return Readable.from(parts());
 }
