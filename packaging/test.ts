@@ -228,6 +228,10 @@ await step('the new version runs, with the same configuration', () => {
   };
   claimEqual([status.version, status.problems], ['999.0.0', []], 'version and problems');
 });
+await step('what the former version left is kept beside it', () => {
+  must('test', '-s', '/var/lib/throughway/config-of-0.1.0.yaml');
+  must('test', '-s', '/var/lib/throughway/journal-of-0.1.0.sqlite');
+});
 await step('removing it takes the rules and settings away, and keeps configuration and state', async () => {
   must('dpkg', '--remove', 'throughway');
   await debian.waitForEnd();

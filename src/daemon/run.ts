@@ -2,6 +2,7 @@
 // says that it is ready. Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT stop the
 // daemon and leave the gateway working.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
 import { keepWatchdogCalm, notifyServiceManager } from '../linux/service-manager.ts';
@@ -19,6 +20,7 @@ import { openRecords } from './records.ts';
 import { Trace } from './trace.ts';
 import type { Observation } from './observation.ts';
 import { startObservation } from './start-observation.ts';
+import { keepBeforeUpgrade } from './upgrade.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions {
@@ -63,6 +65,11 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     else early.push([key, sentence]);
   };
   const state = new StateDirectory(options.stateDir, (sentence) => tellTrouble('state', sentence));
+  const upgrade = keepBeforeUpgrade(state, options.config, join(options.stateDir, 'journal.sqlite'), VERSION);
+  if (upgrade)
+    log('info', `version ${VERSION} goes on where ${upgrade.from} was; copies of what it left are kept`, {
+      copies: upgrade.copies,
+    });
   const trace = options.trace === null ? null : new Trace(options.trace, options.traceMasked, log);
   const records = openRecords({
     folder: options.stateDir,
