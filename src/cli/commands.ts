@@ -9,6 +9,7 @@ import { logsCommand } from './logs.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
 import { probeCommand } from './probe.ts';
 import { runCommand } from './run.ts';
+import { selftestCommand } from './selftest.ts';
 import { setupCommand } from './setup.ts';
 import { statusCommand } from './status.ts';
 import { devicesCommand, nameCommand } from './devices.ts';
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   disableCommand,
   doctorCommand,
   probeCommand,
+  selftestCommand,
   explainCommand,
   checkConfigCommand,
   printRulesetCommand,

@@ -1,0 +1,106 @@
+// `throughway selftest`: a test gateway with this version's rules and daemon on this machine's own kernel,
+// between test devices and test servers, all in namespaces of their own; real traffic is not touched. Plays
+// the cases of the lab that the requirements below stand on, and says for each requirement whether it holds.
+//   node lab/selftest.ts [--json]
+import { spawn } from 'node:child_process';
+import { namespacesForbidden } from './enter.ts';
+import { SCENARIOS } from './scenarios/all.ts';
+
+interface Requirement {
+  /** Where it is from. */
+  readonly source: string;
+  readonly what: string;
+  readonly cases: readonly string[];
+}
+
+const REQUIREMENTS: readonly Requirement[] = [
+  { source: 'TR-124 LAN.ALG', what: 'PPTP of several devices to the same server', cases: ['P1', 'P2', 'P9'] },
+  { source: 'TR-124 LAN.ALG', what: 'L2TP of several devices to the same server', cases: ['L1'] },
+  { source: 'TR-124 LAN.ALG', what: 'IPsec of several devices to different servers', cases: ['E2', 'E11'] },
+  { source: 'TR-124 LAN.ALG', what: 'IPsec of several devices to the same server', cases: ['E3', 'E4'] },
+  { source: 'TR-124 LAN.ALG', what: 'at least four sessions of one device', cases: ['E6'] },
+  { source: 'TR-124 LAN.ALG', what: 'IPsec with NAT traversal', cases: ['I1', 'I5', 'I6'] },
+  { source: 'RFC 2637', what: 'GRE of PPTP keeps its checksum and order', cases: ['P14'] },
+  { source: 'RFC 2661 8.1', what: 'an L2TP server may answer from another port', cases: ['L4'] },
+  { source: 'RFC 4303', what: 'rekeying by the device and by the server', cases: ['E7', 'E8'] },
+  { source: 'RFC 4787', what: 'UDP mapping, filtering and timeouts', cases: ['N1'] },
+  { source: 'RFC 5382', what: 'TCP mapping, filtering and timeouts', cases: ['N1b'] },
+  {
+    source: 'RFC 4787, RFC 5382',
+    what: 'hairpin: devices reach each other by the WAN address',
+    cases: ['N2'],
+  },
+  { source: 'RFC 5508', what: 'ICMP errors reach the device they are about', cases: ['E17'] },
+  { source: 'RFC 4787 REQ-14', what: 'fragments, in order and out of order', cases: ['E18', 'E18b', 'I7'] },
+  { source: 'RFC 6092', what: 'IPv6: the filter, and IPsec to LAN hosts', cases: ['V1', 'V2', 'V3'] },
+  {
+    source: 'Throughway',
+    what: 'a protocol that is switched off is refused at once',
+    cases: ['P17', 'E22', 'L5'],
+  },
+  { source: 'Throughway', what: 'a reload and the death of the daemon lose no packet', cases: ['N4', 'N5'] },
+];
+
+/** Two at once take little longer than one, since most of a case is waiting. */
+const AT_ONCE = 2;
+
+type Outcome = 'holds' | 'fails' | 'not tried';
+
+function play(part: number, cases: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    const script = new URL('play.ts', import.meta.url).pathname;
+    const child = spawn(process.execPath, [script, `--share=${part}/${AT_ONCE}`, ...cases], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.once('close', () => resolve(output));
+  });
+}
+
+function outcomeOf(
+  cases: readonly string[],
+  passed: ReadonlySet<string>,
+  failed: ReadonlySet<string>,
+): Outcome {
+  if (cases.some((one) => failed.has(one))) return 'fails';
+  return cases.every((one) => passed.has(one)) ? 'holds' : 'not tried';
+}
+
+const began = performance.now();
+const asJson = process.argv.includes('--json');
+const forbidden = namespacesForbidden();
+if (forbidden !== null) {
+  process.stderr.write(`${forbidden}\n`);
+  process.exit(4);
+}
+const known = new Set(SCENARIOS.map(({ id }) => id));
+const cases = [...new Set(REQUIREMENTS.flatMap((one) => one.cases))].filter((one) => known.has(one));
+if (!asJson)
+  process.stdout.write(`Trying ${cases.length} cases on a test gateway of its own, about a minute ...\n\n`);
+const parts = await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => play(index + 1, cases)));
+const lines = parts.flatMap((output) => output.split('\n'));
+const named = (word: string): Set<string> =>
+  new Set(lines.flatMap((line) => new RegExp(`^${word} +(\\S+)`).exec(line)?.[1] ?? []));
+const passed = named('ok');
+const failed = named('FAILED');
+const report = REQUIREMENTS.map(({ source, what, cases: its }) => ({
+  source,
+  what,
+  outcome: outcomeOf(its, passed, failed),
+  cases: its,
+}));
+const all = report.every(({ outcome }) => outcome === 'holds');
+const seconds = Math.round((performance.now() - began) / 1000);
+if (asJson) process.stdout.write(`${JSON.stringify({ holds: all, seconds, requirements: report })}\n`);
+else {
+  for (const { source, what, outcome } of report)
+    process.stdout.write(`${outcome.padEnd(9)}  ${source.padEnd(20)} ${what}\n`);
+  process.stdout.write(
+    `\n${all ? 'Everything holds on this machine' : 'Something does not hold on this machine; "throughway doctor" may say why'} (${seconds} seconds).\n`,
+  );
+  for (const output of all ? [] : parts) process.stderr.write(output);
+}
+process.exit(all ? 0 : 1);
