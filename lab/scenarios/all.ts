@@ -1,6 +1,7 @@
 // Every scenario, in the order in which they are played.
 import type { Scenario } from '../scenario.ts';
 import { doctorConnectionScenarios } from './doctor-connections.ts';
+import { doctorHealthyScenarios } from './doctor-healthy.ts';
 import { doctorScenarios } from './doctor.ts';
 import { espScenarios } from './esp.ts';
 import { espLimitScenarios } from './esp-limits.ts';
@@ -45,5 +46,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...probeScenarios,
   ...doctorScenarios,
   ...doctorConnectionScenarios,
+  ...doctorHealthyScenarios,
   ...troubleScenarios,
 ];
