@@ -9,6 +9,9 @@ import { MOST_RUNTIME_PACKAGES, readRuntimePackages, type Architecture } from '.
 import { run } from './registry.ts';
 import type { Product } from './sbom.ts';
 
+/** A package that is larger has taken something along that it does not need. */
+export const MOST_MEGABYTES = 45;
+
 export const ROOT = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
 /** Makes a package for each architecture below `out`, and returns their paths. */

@@ -1,5 +1,5 @@
 // A Debian of its own in a folder, in the gateway's namespace of the lab: programs run there as on an installed
-// machine. There is no systemd in it, so the service is started as its unit says: the same user, the same
+// machine. No systemd runs in it (booted.ts has one), so the service is started as its unit says: the same user, the same
 // capabilities and no others, the folders that systemd would make. The unit's sandbox is not applied.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,7 +11,17 @@ import { ROOT } from './build.ts';
 
 const SUITE = 'bookworm';
 /** What the package depends on, and what the test looks with. */
-const PACKAGES = ['adduser', 'dnsmasq', 'libnftables1', 'libstdc++6', 'nftables'];
+const PACKAGES = [
+  'adduser',
+  'dbus',
+  'dnsmasq',
+  'iproute2',
+  'libnftables1',
+  'libstdc++6',
+  'nftables',
+  'systemd',
+  'systemd-sysv',
+];
 
 /** A clean Debian as an archive; made once by mmdebstrap, which fetches Debian's packages. */
 export function bringDebian(): string {

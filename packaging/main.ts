@@ -2,10 +2,8 @@
 // for each architecture.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildPackages, ROOT } from './build.ts';
+import { buildPackages, MOST_MEGABYTES, ROOT } from './build.ts';
 import { ARCHITECTURES, type Architecture } from './lockfile.ts';
-
-const MOST_MEGABYTES = 45;
 
 function chosenArchitectures(typed: readonly string[]): Architecture[] {
   const all = Object.keys(ARCHITECTURES) as Architecture[];

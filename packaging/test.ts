@@ -1,6 +1,7 @@
 // `npm run package:test`: the package is built twice and compared, looked over by lintian, and installed in a
 // clean Debian in the lab's household, where real devices keep sessions through it while it is set up,
-// upgraded, restarted, removed and purged. Needs root, mmdebstrap and Debian's packages.
+// upgraded, restarted, removed and purged; and once more under a real systemd. Needs root, mmdebstrap,
+// systemd-nspawn and Debian's packages.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -13,7 +14,8 @@ import { runTool } from '../lab/namespaces.ts';
 import { Household } from '../lab/topologies/household.ts';
 import { claim, claimEqual, until } from '../lab/wait.ts';
 import { neededSysctls } from '../src/core/policy/sysctls.ts';
-import { buildPackages } from './build.ts';
+import { bootForbidden, playUnderSystemd } from './booted.ts';
+import { buildPackages, MOST_MEGABYTES } from './build.ts';
 import { bringDebian, Installed } from './installed.ts';
 
 const MOST_RESIDENT_MB = 110;
@@ -52,6 +54,8 @@ async function prepare(): Promise<void> {
       return createHash('sha256').update(readFileSync(deb)).digest('hex');
     });
     claimEqual(hashes[1], hashes[0], 'the checksum of the second build');
+    const megabytes = readFileSync(deb).length / 1e6;
+    claim(megabytes < MOST_MEGABYTES, `${megabytes} MB, even packed quickly, is below ${MOST_MEGABYTES} MB`);
   });
   if (spawnSync('lintian', ['--version']).error)
     process.stdout.write('left out lintian, which is not installed (apt-get install lintian)\n');
@@ -65,7 +69,15 @@ async function prepare(): Promise<void> {
     version: '999.0.0',
     compression: 'quick',
   });
-  process.argv.push(deb, next, bringDebian(), String(passed), String(failed));
+  const archive = bringDebian();
+  const forbidden = bootForbidden();
+  if (forbidden !== null) process.stdout.write(`left out the test under systemd: ${forbidden}\n`);
+  else
+    await step(
+      'under a real systemd it is set up, watched, restarted and purged, in all of its sandbox',
+      () => playUnderSystemd(archive, deb, join(out, 'booted')),
+    );
+  process.argv.push(deb, next, archive, String(passed), String(failed));
 }
 
 if (process.argv.length === 2) {
