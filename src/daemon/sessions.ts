@@ -26,6 +26,9 @@ import type { Trace } from './trace.ts';
 const WRITE_AFTER_MS = 200;
 /** What has passed is in the kernel too, so it need not be written often: memory cards wear out. */
 const WRITE_TRAFFIC_EVERY_MS = 300_000;
+/** So many leave megabytes behind that V8 would not look at for a long time. */
+const MANY_CHANGES = 2_000;
+const REST_MS = 2_000;
 /** Clocks are set by small steps all the time; a machine without one starts in 1970. */
 const CLOCK_STEP_MS = 5_000;
 /** Ended sessions that the API gives at once. */
@@ -72,6 +75,9 @@ export class Sessions {
   #wakeAt = Infinity;
   #writeTimer: NodeJS.Timeout | null = null;
   readonly #trafficTimer: NodeJS.Timeout;
+  #changes = 0;
+  /** Runs out when nothing has been written for a while after very much was. */
+  readonly #restTimer: NodeJS.Timeout;
   #releasing: SessionRecord | null = null;
 
   constructor(options: SessionsOptions) {
@@ -81,6 +87,7 @@ export class Sessions {
     const sessions = journal.liveSessions().map((one) => shiftInstants(one, -this.#epoch));
     this.hear({ kind: 'restore', sessions });
     this.#trafficTimer = setInterval(() => this.#writeTraffic(), WRITE_TRAFFIC_EVERY_MS).unref();
+    this.#restTimer = setTimeout(() => this.#rest(), REST_MS).unref();
   }
 
   /** The records of all that live, in the journal's time. */
@@ -183,6 +190,7 @@ export class Sessions {
     if (this.#wakeTimer) clearTimeout(this.#wakeTimer);
     if (this.#writeTimer) clearTimeout(this.#writeTimer);
     clearInterval(this.#trafficTimer);
+    clearTimeout(this.#restTimer);
     this.#writeTraffic();
   }
 
@@ -267,6 +275,7 @@ export class Sessions {
   }
 
   #touch(session: SessionRecord): void {
+    this.#changes += 1;
     this.#dirty.add(session);
     this.#writeTimer ??= setTimeout(() => this.#write(), WRITE_AFTER_MS).unref();
   }
@@ -278,11 +287,19 @@ export class Sessions {
     this.#dirty.clear();
     this.#options.journal.flush();
     this.#followClock();
+    if (this.#changes >= MANY_CHANGES) this.#restTimer.refresh();
   }
 
   #writeTraffic(): void {
     for (const session of this.#machine.sessions()) this.#dirty.add(session);
     this.#write();
+  }
+
+  #rest(): void {
+    if (this.#changes < MANY_CHANGES) return;
+    this.#changes = 0;
+    // There with --expose-gc, which bin/throughway gives.
+    globalThis.gc?.();
   }
 
   /** The world's clock was set: what is known keeps its distance from now. */
