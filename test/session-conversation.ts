@@ -19,14 +19,15 @@ export function converse(machine: SessionMachine, transcript: string): string {
   const say = (at: number, mark: string, what: string): number =>
     lines.push(`${(at / 1000).toFixed(3)} ${mark} ${what}`);
   for (const { at, mark, rest } of parseTranscript(transcript)) {
-    if (mark === '<<') continue;
+    // What the pairing machine decided stands as said in a trace, and the session machine heard it.
+    if (mark === '<<' && !/^(pair|unpair|collision) /.test(rest)) continue;
     for (;;) {
       const due = machine.nextWake();
       if (due === null || due > at) break;
       for (const effect of machine.wake(due)) say(due, '<<', renderSessionEffect(effect));
     }
     if (rest === 'missed copies=0') continue;
-    say(at, '>>', rest);
+    say(at, mark, rest);
     for (const effect of machine.handle(parseSessionInput(rest), at))
       say(at, '<<', renderSessionEffect(effect));
   }

@@ -2,7 +2,7 @@
 // becomes of the sessions into the journal, and gives them to the API. Knows the clock, which the
 // machine does not, and no socket. After a restart the journal's sessions go on with those parts of
 // them that the kernel still has.
-import type { Flow } from '../core/alg/fact.ts';
+import type { Flow, PairingEffect } from '../core/alg/fact.ts';
 import {
   shiftInstants,
   switchOfProtocol,
@@ -13,6 +13,7 @@ import { renderSessionEffect, renderSessionInput } from '../core/alg/session-tra
 import type { SessionEffect } from '../core/alg/session-table.ts';
 import { PROTOCOL_TITLES } from '../core/alg/session-words.ts';
 import { SessionMachine, type SessionInput } from '../core/alg/sessions.ts';
+import { renderPairingEffect } from '../core/alg/transcript.ts';
 import type { Session, SessionProtocol, SessionState, SessionStory } from './api/session.ts';
 import type { Devices } from './devices.ts';
 import type { EventLog } from './event-log.ts';
@@ -113,10 +114,19 @@ export class Sessions {
     this.#machine.espIdleMs = value;
   }
 
-  /** What was observed, or decided by the pairing machine. */
+  /** What was observed, or asked for. */
   hear(input: SessionInput): void {
     const now = performance.now();
-    this.#perform(this.#machine.handle(input, now), input, now);
+    this.#options.trace?.write(now, '>>', (mask) => renderSessionInput(input, mask));
+    this.#perform(this.#machine.handle(input, now), now);
+  }
+
+  /** What the pairing machine wants done. In a transcript it is said and not heard. */
+  decided(effect: PairingEffect): void {
+    const now = performance.now();
+    this.#options.trace?.write(now, '<<', (mask) => renderPairingEffect(effect, mask));
+    if (effect.kind === 'pair' || effect.kind === 'unpair' || effect.kind === 'collision')
+      this.#perform(this.#machine.handle(effect, now), now);
   }
 
   switch(disabled: readonly SwitchName[]): void {
@@ -209,11 +219,9 @@ export class Sessions {
     });
   }
 
-  #perform(effects: readonly SessionEffect[], input: SessionInput | null, now: number): void {
-    const { trace } = this.#options;
-    if (trace && input) trace.write(now, '>>', (mask) => renderSessionInput(input, mask));
+  #perform(effects: readonly SessionEffect[], now: number): void {
     for (const effect of effects) {
-      if (trace) trace.write(now, '<<', (mask) => renderSessionEffect(effect, mask));
+      this.#options.trace?.write(now, '<<', (mask) => renderSessionEffect(effect, mask));
       this.#performOne(effect, now);
     }
     this.#scheduleWake();
@@ -317,7 +325,7 @@ export class Sessions {
       this.#wakeAt = Infinity;
       this.#wakeTimer = null;
       const now = performance.now();
-      this.#perform(this.#machine.wake(now), null, now);
+      this.#perform(this.#machine.wake(now), now);
     };
     this.#wakeTimer = setTimeout(wake, Math.max(1, next - performance.now())).unref();
   }

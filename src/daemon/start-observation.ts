@@ -22,9 +22,8 @@ export async function startObservation(parts: ObservationParts): Promise<Observa
     tell: (what) => records.events.tell({ kind: 'drop', level: 'warn', what, session: null, device: null }),
   });
   const decided = (effect: PairingEffect): void => {
-    if (effect.kind === 'pair' || effect.kind === 'unpair' || effect.kind === 'collision')
-      records.sessions.hear(effect);
-    else if (effect.kind === 'flood') floods.heard(effect.server, effect.packets);
+    records.sessions.decided(effect);
+    if (effect.kind === 'flood') floods.heard(effect.server, effect.packets);
   };
   const observation = new Observation({
     log,

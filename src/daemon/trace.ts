@@ -36,7 +36,7 @@ export class Trace {
     }
     this.#timer = setInterval(() => this.flush(), WRITE_EVERY_MS).unref();
     this.#waiting =
-      '# Throughway: >> what was observed, << what became of it; times in seconds since the machine started\n';
+      '# Throughway: >> what was observed, << what became of it; in seconds since the daemon began\n';
   }
 
   /** `render` gives null for what a transcript does not hold. */

@@ -14,6 +14,9 @@ const CALL =
 const ESP =
   'pair server=203.0.113.2 spi=0x00002001 client=192.168.1.12 confidence=probable trial=false evidence="Only it negotiates."';
 
+/** A busy machine takes its time. */
+const PATIENT = { timeout: 20_000 };
+
 let folder: string;
 let records: Records;
 let api: ReturnType<typeof createApi>;
@@ -67,11 +70,11 @@ describe('sessions, live', () => {
         const { sessions, changed, gone } = JSON.parse(data!) as Record<string, Session[]>;
         return [name, ids(sessions ?? changed ?? []), gone ?? []];
       });
-    await expect.poll(heard).toEqual([['all', ['1', '2'], []]]);
+    await expect.poll(heard, PATIENT).toEqual([['all', ['1', '2'], []]]);
     await records.sessions.end('1');
-    await expect.poll(heard).toContainEqual(['some', [], ['1']]);
+    await expect.poll(heard, PATIENT).toContainEqual(['some', [], ['1']]);
     stream.destroy();
-    await expect.poll(() => records.feed.followers).toBe(0);
+    await expect.poll(() => records.feed.followers, PATIENT).toBe(0);
   });
 
   it('have a history of what they carried', async () => {
@@ -243,11 +246,11 @@ describe('events', () => {
         [...text.matchAll(/^data: (.*)$/gm)].map((found) => (JSON.parse(found[1]!) as GatewayEvent).id);
     });
     records.events.tell({ kind: 'system', level: 'info', what: 'now', session: null, device: null });
-    await expect.poll(() => heard.map((ids) => ids())).toEqual([[5], [4, 5]]);
+    await expect.poll(() => heard.map((ids) => ids()), PATIENT).toEqual([[5], [4, 5]]);
     expect(records.events.followers).toBe(2);
     fresh.destroy();
     again.destroy();
-    await expect.poll(() => records.events.followers).toBe(0);
+    await expect.poll(() => records.events.followers, PATIENT).toBe(0);
   });
 
   it('of one device are bounded for each minute, and that is said', () => {
