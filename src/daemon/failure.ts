@@ -31,6 +31,7 @@ export type FailureCode =
   | 'last-user'
   | 'change-pending'
   | 'nothing-pending'
+  | 'state-unwritable'
   | 'busy'
   | 'host-unknown'
   | 'not-found'

@@ -35,6 +35,7 @@ export const PROBLEM_CODES: Partial<Record<FailureCode, CodeFacts>> = {
   'too-many-requests': { status: 429, meaning: 'Too many requests; Retry-After says how long.' },
   'kernel-refused': { status: INTERNAL, meaning: 'The kernel refused; nothing has changed.' },
   internal: { status: INTERNAL, meaning: 'A fault of the daemon; its log says more.' },
+  'state-unwritable': { status: 507, meaning: 'The state directory cannot be written.' },
   'config-unwritable': { status: 507, meaning: 'The file of the configuration cannot be written.' },
 };
 
