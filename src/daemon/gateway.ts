@@ -10,11 +10,18 @@ import { PROTOCOLS, type Config, type Passthrough } from '../core/config/schema.
 import { DROP_REASONS } from '../core/policy/counters.ts';
 import { filtersForwarded, filtersIngress, findForeignDrops } from '../core/policy/foreign.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
+import { renderTable } from '../core/policy/ruleset.ts';
 import { layoutOf, type Layout } from '../core/policy/layout.ts';
 import type { SystemState } from '../core/policy/system.ts';
 import { ipProtocols } from '../core/wire/ipv4.ts';
 import type { NftCounter } from '../core/wire/nftables.ts';
-import { createLinkMonitor, type DefaultRoute, type LinkMonitor, type SystemLink } from '../linux/links.ts';
+import {
+  createLinkMonitor,
+  type DefaultRoute,
+  type LinkMonitor,
+  type SystemLink,
+  type SystemSnapshot,
+} from '../linux/links.ts';
 import type { Nft } from '../linux/nft.ts';
 import { watchTables } from '../linux/nft-events.ts';
 import { hasLegacyRules } from '../linux/proc-net.ts';
@@ -56,6 +63,8 @@ export interface GatewayOptions {
   readonly tell: (event: Telling) => void;
   /** A configuration came into force; called before what it forbids is taken from the kernel. */
   readonly onConfig: (config: Config) => void;
+  /** Interfaces or addresses changed. */
+  readonly onLinks: () => void;
 }
 
 /** The gateway at one moment, for the doctor. */
@@ -70,6 +79,15 @@ export interface Examination {
   /** The items of all tables but ours, as nft lists them. */
   readonly others: readonly unknown[];
   readonly troubles: readonly string[];
+}
+
+/** From one configuration to another. */
+export interface ConfigChange {
+  readonly former: string;
+  readonly text: string;
+  readonly before: Config;
+  readonly after: Config;
+  readonly ended: Ended;
 }
 
 export class Gateway {
@@ -119,11 +137,13 @@ export class Gateway {
   /** Resolves when the ruleset is in force. Throws Failure, and then nothing is. */
   async start(): Promise<void> {
     this.#links = await createLinkMonitor({
-      onChange: () =>
+      onChange: () => {
+        this.#options.onLinks();
         void this.#inTurn(async () => {
           await this.#followSystem();
           this.#options.onTerritory(this.territory());
-        }),
+        });
+      },
       onError: (error) => this.#trouble('links', `The interfaces cannot be read: ${error.message}`),
     });
     await this.#lookAtOthers();
@@ -165,25 +185,46 @@ export class Gateway {
    * Switches protocols, in the file with its comments and in force; those left out stay as they are.
    * Resolves to the connections ended. Throws Failure, and then file and ruleset are as they were.
    */
-  setPassthrough(change: Partial<Passthrough>): Promise<Ended> {
+  async setPassthrough(change: Partial<Passthrough>): Promise<Ended> {
+    const { ended } = await this.change((text) => {
+      const path = this.#options.configPath;
+      let config = this.#parseOwn(
+        text,
+        `The configuration "${path}" is broken, so nothing was changed in it. Correct it first.`,
+      );
+      const wanted = { ...this.#config.passthrough, ...change };
+      let changed = text;
+      for (const protocol of PROTOCOLS) {
+        if (config.passthrough[protocol] === wanted[protocol]) continue;
+        changed = setInText(changed, ['passthrough', protocol], wanted[protocol]);
+        config = this.#parseOwn(
+          changed,
+          'The changed configuration would be broken, so nothing was changed.',
+        );
+      }
+      return changed;
+    });
+    return ended;
+  }
+
+  /**
+   * Puts another text into the file and in force; `edit` gets the present one. Throws Failure, and then
+   * file and ruleset are as they were.
+   */
+  change(edit: (text: string) => string): Promise<ConfigChange> {
     return this.#inTurn(async () => {
       const path = this.#options.configPath;
       const former = readConfigText(path);
-      let config = this.#parseOwn(
-        former,
-        `The configuration "${path}" is broken, so nothing was changed in it. Correct it first.`,
+      const text = edit(former);
+      const config = this.#parseOwn(
+        text,
+        'The changed configuration would be broken, so nothing was changed.',
       );
-      let text = former;
-      const wanted = { ...this.#config.passthrough, ...change };
-      for (const protocol of PROTOCOLS) {
-        if (config.passthrough[protocol] === wanted[protocol]) continue;
-        text = setInText(text, ['passthrough', protocol], wanted[protocol]);
-        config = this.#parseOwn(text, 'The changed configuration would be broken, so nothing was changed.');
-      }
-      const changed = PROTOCOLS.filter((protocol) => this.#config.passthrough[protocol] !== wanted[protocol]);
-      if (changed.length === 0 && text === former) return {};
-      const staged = stageConfigText(path, text);
       const before = this.#config;
+      const change = { former, text, before, after: config };
+      const isSame = JSON.stringify(before) === JSON.stringify(config);
+      if (isSame && text === former) return { ...change, ended: {} };
+      const staged = stageConfigText(path, text);
       let ended: Ended;
       try {
         ended = await this.#enforce(config);
@@ -199,15 +240,30 @@ export class Gateway {
         throw error;
       }
       this.#configProblems = [];
-      for (const protocol of changed) {
-        this.#options.log('info', `${protocol} passthrough ${wanted[protocol]}`, {
-          ended: ended[protocol] ?? 0,
-        });
-        this.#options.tell(describeSwitch(protocol, wanted[protocol], ended[protocol] ?? 0));
+      for (const protocol of PROTOCOLS) {
+        const value = config.passthrough[protocol];
+        if (before.passthrough[protocol] === value) continue;
+        this.#options.log('info', `${protocol} passthrough ${value}`, { ended: ended[protocol] ?? 0 });
+        this.#options.tell(describeSwitch(protocol, value, ended[protocol] ?? 0));
       }
       this.#keepLastGood(text);
-      return ended;
+      return { ...change, ended };
     });
+  }
+
+  /** The text of the file, also when it is broken. Throws Failure. */
+  readText(): string {
+    return readConfigText(this.#options.configPath);
+  }
+
+  /** The ruleset that `config` would bring, and what it would be for the one in force. */
+  renderFor(config: Config): string {
+    return renderTable(planRuleset(config, this.#readSystem(config)));
+  }
+
+  /** The interfaces of the machine, and its default routes, best first. */
+  get system(): SystemSnapshot {
+    return { links: this.#links?.snapshot() ?? [], defaultRoutes: this.#links?.defaultRoutes() ?? [] };
   }
 
   /** Reads the file again. A broken one changes nothing, and its problems are told. Throws Failure. */

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
 import { keepWatchdogCalm, notifyServiceManager } from '../linux/service-manager.ts';
+import { Admin } from './admin/admin.ts';
+import { endProbationAtStart } from './admin/probation.ts';
 import { createRoutes } from './api/routes.ts';
 import { createApi, listenOnSocket } from './api/server.ts';
 import { Doctor } from './doctor.ts';
@@ -15,6 +17,7 @@ import { isNftRecent, LEAST_NFT, readNftVersion } from './features.ts';
 import { StateDirectory } from './files.ts';
 import { Gateway } from './gateway.ts';
 import { createLog, type Log } from './log.ts';
+import { Metrics } from './metrics.ts';
 import { createProber } from './probe.ts';
 import { openRecords } from './records.ts';
 import { Trace } from './trace.ts';
@@ -80,14 +83,21 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     release: (session) => running.release(session),
   });
   let observation: Observation | null = null;
+  const reverted = endProbationAtStart(state, options.config);
+  if (reverted !== null) log('warn', reverted);
+  let admin: Admin | null = null;
   const running = new Gateway({
     configPath: options.config,
     state,
     nft,
     log,
     tell: (event) => records.events.tell(event),
-    onConfig: (config) => records.follow(config),
     onTerritory: (territory) => observation?.setTerritory(territory),
+    onConfig: (config) => {
+      records.follow(config);
+      void admin?.follow();
+    },
+    onLinks: () => void admin?.follow(),
   });
   gateway = running;
   for (const [key, sentence] of early) running.tellTrouble(key, sentence);
@@ -103,7 +113,29 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   let unwatchDrops = (): void => undefined;
   const doctor = new Doctor(running, records);
   const prober = createProber(() => running.passthrough);
-  const routes = createRoutes({ gateway: running, doctor, prober, records, onDown: () => stop() });
+  const people = new Admin({ gateway: running, records, state, configPath: options.config, log });
+  const { accounts, keys, changes, certificates, backups, issuer } = people;
+  const routes = createRoutes({
+    gateway: running,
+    doctor,
+    prober,
+    records,
+    accounts,
+    keys,
+    changes,
+    certificates,
+    backups,
+    metrics: new Metrics({
+      gateway: running,
+      records,
+      accounts,
+      isEnabled: () => running.config.web.metrics === 'enabled',
+    }),
+    issuer,
+    pageAddresses: () => people.addresses,
+    detect: () => people.detect(),
+    onDown: () => stop(),
+  });
   const api = createApi({ routes, log, ready });
   try {
     // The socket first: if it cannot be opened, no rule has been touched. Requests wait.
@@ -113,19 +145,19 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     unwatchDrops = watchDrops(async () => (await running.status()).drops, records.events);
     observation = await startObservation({ gateway: running, records, log, tellTrouble });
     started();
-    if (running.config.web.listen.length > 0) {
-      log('warn', 'web.listen is set, but this version has no web page yet: nothing listens there');
-    }
     process.on('SIGHUP', () => {
       notifyServiceManager('RELOADING=1');
-      running
-        .reload()
+      changes
+        .reload('SIGHUP')
         .catch((error: unknown) => log('error', reasonOf(error)))
         .finally(() => notifyServiceManager('READY=1'));
     });
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop());
     notifyServiceManager(`READY=1\nSTATUS=Passing ${describe(running)}`);
     log('info', 'ready', { version: VERSION, nft: nft.way, socket: options.socket, pid: process.pid });
+    // Behind "ready": the gateway does not wait for its page.
+    admin = people;
+    await people.start(routes);
     await stopped;
     notifyServiceManager('STOPPING=1');
   } finally {
@@ -133,6 +165,8 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     // Those who still wait are answered with an error by the closing socket.
     started();
     await api.close();
+    admin = null;
+    await people.close();
     doctor.close();
     unwatchDrops();
     await observation?.close();

@@ -33,7 +33,14 @@ describe('what is allowed', () => {
         esp_seconds: 3600,
       },
       firewall: { wan_ping: true, wan_services: [] },
-      web: { listen: [] },
+      web: {
+        listen: ['lan:80'],
+        tls_listen: ['lan:443'],
+        names: [],
+        trusted_proxies: [],
+        idle_minutes: 60,
+        metrics: 'disabled',
+      },
     });
   });
 
@@ -97,7 +104,7 @@ firewall:
 web: { listen: ["999.1.1.1:80", "[::1]:99999", "[::g]:1", "localhost:80", "1.2.3.4:0"] }
 `;
     const listen =
-      'is not allowed: an address to listen on is written as "ADDRESS:PORT", such as "192.168.1.1:80" or "[fd00::1]:80". Write an address of this machine and a port from 1 to 65535.';
+      'is not allowed: an address to listen on is written as "ADDRESS:PORT", such as "192.168.1.1:80" or "[fd00::1]:80", or as "lan:PORT" for all addresses of the LAN interfaces. Write "lan" or an address of this machine, and a port from 1 to 65535.';
     const service =
       'is not allowed: a service is written as "tcp/PORT" or "udp/PORT" with a port from 1 to 65535, such as "tcp/22". Write one entry for each port.';
     expect(told(text)).toEqual([

@@ -55,7 +55,15 @@ export function parseConfig(text: string): ReadConfig {
     return offset === null ? {} : { line: lines.linePos(offset).line };
   };
   if (outdated) return { problems: [{ ...outdated, ...lineAt([outdated.path]) }] };
-  const value = migrate(source);
+  return readValue(migrate(source), lineAt);
+}
+
+/** A configuration as a plain value, such as the API takes it. */
+export function readSettings(value: unknown): ReadConfig {
+  return readValue(value, () => ({}));
+}
+
+function readValue(value: unknown, lineAt: (path: Path) => { line?: number }): ReadConfig {
   const read = configSchema.safeParse(value);
   const clashes = interfaceClashes(value).map(({ at, ...problem }) => ({ ...problem, ...lineAt(at) }));
   if (read.success && clashes.length === 0) return { config: read.data };
@@ -86,7 +94,7 @@ function explainYaml(error: YAMLError): Problem {
 
 /** One interface in two roles: checked beside the schema, so that it is told along with everything else. */
 function interfaceClashes(value: unknown): (Problem & { at: Path })[] {
-  const interfaces = (value as { interfaces?: { wan?: unknown; lan?: unknown } | null }).interfaces;
+  const interfaces = (value as { interfaces?: { wan?: unknown; lan?: unknown } | null } | null)?.interfaces;
   if (!Array.isArray(interfaces?.lan)) return [];
   const lans: unknown[] = interfaces.lan;
   return lans.flatMap((lan, index) => {

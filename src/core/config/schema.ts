@@ -41,17 +41,38 @@ function isService(text: string): boolean {
 const listenAddress = z
   .string()
   .refine(isListenAddress, {
-    error: 'an address to listen on is written as "ADDRESS:PORT", such as "192.168.1.1:80" or "[fd00::1]:80"',
+    error:
+      'an address to listen on is written as "ADDRESS:PORT", such as "192.168.1.1:80" or "[fd00::1]:80", or as "lan:PORT" for all addresses of the LAN interfaces',
   })
-  .meta({ hint: 'Write an address of this machine and a port from 1 to 65535' });
+  .meta({ hint: 'Write "lan" or an address of this machine, and a port from 1 to 65535' });
 
 function isListenAddress(text: string): boolean {
-  const match = /^(?:\[(?<v6>[^\]]*)\]|(?<v4>[^:]*)):(?<port>[1-9]\d{0,4})$/.exec(text);
-  if (!match) return false;
-  const { v4, v6, port } = match.groups!;
-  const address = v6 === undefined ? parseIpv4(v4!) : parseIpv6(v6);
-  return address !== null && Number(port) <= 65_535;
+  return parseListenAddress(text) !== null;
 }
+
+/** Null for what is no such text; the host is an address, or `lan` for all addresses of the LAN interfaces. */
+export function parseListenAddress(text: string): { host: string; port: number } | null {
+  const match = /^(?:\[(?<v6>[^\]]*)\]|(?<v4>[^:]*)):(?<port>[1-9]\d{0,4})$/.exec(text);
+  if (!match || Number(match.groups!['port']) > 65_535) return null;
+  const { v4, v6, port } = match.groups!;
+  const host = v6 === undefined ? (v4 === 'lan' ? v4 : parseIpv4(v4!)) : parseIpv6(v6);
+  return host === null ? null : { host, port: Number(port) };
+}
+
+/** RFC 1123 2.1; compared without regard to case. */
+const hostName = z
+  .string()
+  .regex(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,62})?(\.[a-z0-9]([a-z0-9-]{0,62})?)*$/i, {
+    error: 'a name has letters, digits and "-", with dots between its parts, such as "gateway.example.org"',
+  })
+  .meta({ hint: 'Write the name that is typed into the browser' });
+
+const proxyAddress = z
+  .string()
+  .refine((text) => parseIpv4(text) !== null || parseIpv6(text) !== null, {
+    error: 'a proxy is named by its address, such as "192.168.1.5" or "fd00::5"',
+  })
+  .meta({ hint: 'Write one entry for each address' });
 
 /** The switches of VPN passthrough, which `GET` and `PUT /api/v1/passthrough` carry. */
 export const passthroughSchema = z
@@ -149,14 +170,38 @@ export const configSchema = z
       .meta({ title: 'Firewall', description: 'What of the gateway itself can be reached from the WAN.' }),
     web: z
       .strictObject({
-        listen: z.array(listenAddress).max(16).default([]).meta({
+        listen: z.array(listenAddress).max(16).default(['lan:80']).meta({
           title: 'Addresses of the web page',
           description:
-            'Reserved for the web page, which this version does not have yet: the daemon accepts the setting, says so, and listens nowhere.',
+            'Where the page and the API are served over HTTP. "lan:80" is port 80 of every address of the LAN interfaces, also when these change. An empty list: nowhere.',
+        }),
+        tls_listen: z.array(listenAddress).max(16).default(['lan:443']).meta({
+          title: 'Addresses of the web page with TLS',
+          description:
+            'The same over HTTPS, with a certificate of your own or one that the daemon makes itself.',
+        }),
+        names: z.array(hostName).max(16).default([]).meta({
+          title: 'Names of the gateway',
+          description:
+            "The names under which the page is opened, besides its addresses and the machine's own name. Requests for other names are refused, so that no foreign page can reach the gateway through a name of its own (DNS rebinding).",
+        }),
+        trusted_proxies: z.array(proxyAddress).max(16).default([]).meta({
+          title: 'Trusted proxies',
+          description:
+            'Addresses of reverse proxies whose X-Forwarded-For, -Host and -Proto headers are believed.',
+        }),
+        idle_minutes: z.int().min(5).max(1440).default(60).meta({
+          title: 'Idle log-ins',
+          description: 'After how long without a request somebody must log in again.',
+          unit: 'minutes',
+        }),
+        metrics: z.enum(['enabled', 'disabled']).default('disabled').meta({
+          title: 'Metrics',
+          description: 'Whether /metrics answers to Prometheus, which needs a token of either scope.',
         }),
       })
       .prefault({})
-      .meta({ title: 'Web', description: 'The web page.' }),
+      .meta({ title: 'Web', description: 'The web page and the API.' }),
   })
   .meta({ title: 'Throughway', description: 'The configuration of the VPN passthrough gateway.' });
 

@@ -107,7 +107,10 @@ export class Accounts {
     this.#row(name);
     this.#db.together(() => {
       if (Number(this.#db.row('SELECT count(*) AS count FROM users')!['count']) === 1)
-        throw new Failure('last-user', `"${name}" is the last account, and cannot be removed. Make another one first.`);
+        throw new Failure(
+          'last-user',
+          `"${name}" is the last account, and cannot be removed. Make another one first.`,
+        );
       this.#db.change('DELETE FROM users WHERE name = ?', name);
       this.#db.change('DELETE FROM recovery_codes WHERE user = ?', name);
     });
@@ -165,15 +168,24 @@ export class Accounts {
     const step = verifyTotp(code, secret, this.#now(), Number(row['totp_last']));
     if (step !== null)
       return (
-        this.#db.change('UPDATE users SET totp_last = ? WHERE name = ? AND totp_last < ?', step, name, step) ===
-        1
+        this.#db.change(
+          'UPDATE users SET totp_last = ? WHERE name = ? AND totp_last < ?',
+          step,
+          name,
+          step,
+        ) === 1
       );
     const hash = fingerprint(plainCode(code));
     return this.#db.change('DELETE FROM recovery_codes WHERE user = ? AND hash = ?', name, hash) > 0;
   }
 
   /** Throws Failure naming `field` when the password is not that of the account; counts as a failed log-in. */
-  async requirePassword(name: string, password: string | undefined, field: string, address: string): Promise<void> {
+  async requirePassword(
+    name: string,
+    password: string | undefined,
+    field: string,
+    address: string,
+  ): Promise<void> {
     const problem = (message: string, hint: string): Problem[] => [{ path: field, message, hint }];
     if (password === undefined) {
       throw new Failure(
@@ -196,7 +208,12 @@ export class Accounts {
   }
 
   /** `keptLogin` stays; every other one of the account is over. */
-  async setPassword(name: string, password: string, keptLogin: string | null, removeTotp: boolean): Promise<void> {
+  async setPassword(
+    name: string,
+    password: string,
+    keptLogin: string | null,
+    removeTotp: boolean,
+  ): Promise<void> {
     const known = String(this.#row(name)['name']);
     const hash = await hashPassword(password);
     this.#db.change('UPDATE users SET password = ? WHERE name = ?', hash, name);
@@ -221,7 +238,11 @@ export class Accounts {
     const step = typeof offer === 'string' ? verifyTotp(code, offer, this.#now(), 0) : null;
     if (step === null) {
       throw new Failure('bad-request', 'The code is not right, so the second factor is not in force.', [
-        { path: 'code', message: 'this is not the code', hint: 'Scan anew, and see that both clocks are right' },
+        {
+          path: 'code',
+          message: 'this is not the code',
+          hint: 'Scan anew, and see that both clocks are right',
+        },
       ]);
     }
     const codes = Array.from({ length: RECOVERY_CODES }, () => makeCode(RECOVERY_LETTERS));
@@ -246,7 +267,10 @@ export class Accounts {
   removeTotp(name: string): void {
     const known = String(this.#row(name)['name']);
     this.#db.together(() => {
-      this.#db.change('UPDATE users SET totp_secret = NULL, totp_offer = NULL, totp_last = 0 WHERE name = ?', name);
+      this.#db.change(
+        'UPDATE users SET totp_secret = NULL, totp_offer = NULL, totp_last = 0 WHERE name = ?',
+        name,
+      );
       this.#db.change('DELETE FROM recovery_codes WHERE user = ?', name);
     });
     this.#options.tell('info', `"${known}" now logs in without a second factor.`);
@@ -255,14 +279,17 @@ export class Accounts {
   #row(name: string): Row {
     const row = this.#db.row('SELECT * FROM users WHERE name = ?', name);
     if (row) return row;
-    throw new Failure('not-found', `There is no account ${JSON.stringify(name)}. "throughway user list" lists them.`);
+    throw new Failure(
+      'not-found',
+      `There is no account ${JSON.stringify(name)}. "throughway user list" lists them.`,
+    );
   }
 }
 
 export function firstRun(): Failure {
   return new Failure(
     'first-run',
-    'There is no account yet. Make the first one, with the one-time code that is in the daemon\'s log.',
+    "There is no account yet. Make the first one, with the one-time code that is in the daemon's log.",
   );
 }
 

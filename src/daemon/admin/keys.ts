@@ -112,7 +112,11 @@ export class Keys {
       throw new Failure('busy', `There are ${MOST_TOKENS} tokens, the most there can be. Revoke one first.`);
     if (tokens.some((one) => one.name === name)) {
       throw new Failure('exists', `There is a token "${name}" already.`, [
-        { path: 'name', message: `"${name}" is taken`, hint: 'Take another name, or revoke that token first' },
+        {
+          path: 'name',
+          message: `"${name}" is taken`,
+          hint: 'Take another name, or revoke that token first',
+        },
       ]);
     }
     const token = `${TOKEN_MARK}${makeSecret()}`;
@@ -133,7 +137,11 @@ export class Keys {
     const row = this.#db.row('SELECT * FROM tokens WHERE hash = ?', fingerprint(token));
     if (!row) return null;
     this.#noteUse('tokens', row);
-    return { id: String(row['id']), name: String(row['name']), scope: row['scope'] === 'full' ? 'full' : 'read' };
+    return {
+      id: String(row['id']),
+      name: String(row['name']),
+      scope: row['scope'] === 'full' ? 'full' : 'read',
+    };
   }
 
   tokens(): Token[] {
@@ -148,11 +156,24 @@ export class Keys {
 
   /** By its id, or by its name. */
   revokeToken(which: string): void {
-    const row = this.#db.row('SELECT id FROM tokens WHERE id = ? OR name = ? ORDER BY id = ? DESC', which, which, which);
+    const row = this.#db.row(
+      'SELECT id FROM tokens WHERE id = ? OR name = ? ORDER BY id = ? DESC',
+      which,
+      which,
+      which,
+    );
     if (!row)
-      throw new Failure('not-found', `There is no token ${JSON.stringify(which)}. "throughway token list" lists them.`);
+      throw new Failure(
+        'not-found',
+        `There is no token ${JSON.stringify(which)}. "throughway token list" lists them.`,
+      );
     this.#db.change('DELETE FROM tokens WHERE id = ?', String(row['id']));
     this.#options.onEnded(String(row['id']));
+  }
+
+  /** What these had opened is closed. */
+  closeTokens(ids: readonly string[]): void {
+    for (const id of ids) this.#options.onEnded(id);
   }
 
   #isOld(row: Row): boolean {

@@ -107,5 +107,8 @@ export function plainCode(typed: string): string {
 }
 
 export function isSameCode(typed: string, code: string): boolean {
-  return timingSafeEqual(Buffer.from(fingerprint(plainCode(typed))), Buffer.from(fingerprint(plainCode(code))));
+  return timingSafeEqual(
+    Buffer.from(fingerprint(plainCode(typed))),
+    Buffer.from(fingerprint(plainCode(code))),
+  );
 }

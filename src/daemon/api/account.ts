@@ -8,7 +8,8 @@ const MOST_PASSWORD = 256;
 export const userNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,31}$/, {
-    error: 'a name has 1 to 32 letters, digits and the signs "_", ".", "@", "-", and begins with a letter or digit',
+    error:
+      'a name has 1 to 32 letters, digits and the signs "_", ".", "@", "-", and begins with a letter or digit',
   })
   .meta({ hint: 'Write for example "admin"' });
 
@@ -36,11 +37,9 @@ export type Me = z.output<typeof meSchema>;
 export const logInSchema = z.strictObject({
   name: z.string().max(64),
   password: anyPassword,
-  code: z
-    .string()
-    .max(32)
-    .optional()
-    .meta({ description: 'The six digits of an authenticator, or a recovery code, where the account asks for it.' }),
+  code: z.string().max(32).optional().meta({
+    description: 'The six digits of an authenticator, or a recovery code, where the account asks for it.',
+  }),
 });
 export type LogIn = z.output<typeof logInSchema>;
 
@@ -51,7 +50,6 @@ export const firstRunSchema = z
     addresses: z.array(z.string()).readonly().meta({ description: 'Where the page is served.' }),
   })
   .meta({ id: 'FirstRun' });
-export type FirstRun = z.output<typeof firstRunSchema>;
 
 export const firstUserSchema = z.strictObject({
   code: z.string().max(32).meta({ description: 'The one-time code that the daemon printed in its log.' }),
@@ -73,7 +71,7 @@ export const newUserSchema = z.strictObject({ name: userNameSchema, password: ne
 
 export const passwordChangeSchema = z.strictObject({
   password: newPassword,
-  current: anyPassword.optional().meta({ description: 'The present one; needed for one\'s own account.' }),
+  current: anyPassword.optional().meta({ description: "The present one; needed for one's own account." }),
   remove_totp: z
     .boolean()
     .default(false)
@@ -86,9 +84,10 @@ export const totpOfferSchema = z
 export type TotpOffer = z.output<typeof totpOfferSchema>;
 
 export const totpProofSchema = z.strictObject({ code: z.string().max(32) });
-export const recoveryCodesSchema = z
-  .object({ recovery_codes: z.array(z.string()).readonly() })
-  .meta({ id: 'RecoveryCodes', description: 'Each can be used once instead of a code. They are shown only now.' });
+export const recoveryCodesSchema = z.object({ recovery_codes: z.array(z.string()).readonly() }).meta({
+  id: 'RecoveryCodes',
+  description: 'Each can be used once instead of a code. They are shown only now.',
+});
 export const totpRemovalSchema = z.strictObject({ password: anyPassword.optional() });
 
 export const loginSchema = z
@@ -104,7 +103,7 @@ export const loginSchema = z
   .meta({ id: 'Login', description: 'A place where somebody is logged in.' });
 export type Login = z.output<typeof loginSchema>;
 
-export const tokenScopes = ['read', 'full'] as const;
+const tokenScopes = ['read', 'full'] as const;
 export const tokenSchema = z
   .object({
     id: z.string(),
@@ -144,6 +143,9 @@ export const certificateSchema = z
 export type Certificate = z.output<typeof certificateSchema>;
 
 export const ownCertificateSchema = z.strictObject({
-  certificate: z.string().max(65_536).meta({ description: 'PEM: the certificate first, then those above it.' }),
+  certificate: z
+    .string()
+    .max(65_536)
+    .meta({ description: 'PEM: the certificate first, then those above it.' }),
   key: z.string().max(65_536).meta({ description: 'PEM: its private key, without a pass phrase.' }),
 });

@@ -9,9 +9,11 @@ const MOST_PROBATION_SECONDS = 3600;
 /** As document.ts has it. */
 const MOST_TEXT = 65_536;
 
-export const problemSchema = z
+const problemSchema = z
   .object({
-    path: z.string().meta({ description: 'Which setting, such as "interfaces.lan[1]"; empty for the whole.' }),
+    path: z
+      .string()
+      .meta({ description: 'Which setting, such as "interfaces.lan[1]"; empty for the whole.' }),
     message: z.string(),
     hint: z.string().meta({ description: 'What to do.' }),
     line: z.int().optional().meta({ description: 'In the text, from 1, where it is known.' }),
@@ -50,7 +52,7 @@ export const checkedSchema = z
   .meta({ id: 'Checked' });
 export type Checked = z.output<typeof checkedSchema>;
 
-export const settingChangeSchema = z
+const settingChangeSchema = z
   .object({
     path: z.string(),
     from: z.unknown().optional(),
@@ -62,7 +64,6 @@ export const settingChangeSchema = z
 const endingSchema = z
   .object({ id: z.string(), protocol: z.string(), device: z.string(), server: z.string(), since: time })
   .meta({ id: 'Ending', description: 'A session that the change would end.' });
-export type Ending = z.output<typeof endingSchema>;
 
 export const endingsSchema = z
   .object({
@@ -76,7 +77,10 @@ export type Endings = z.output<typeof endingsSchema>;
 
 export const planSchema = z
   .object({
-    problems: z.array(problemSchema).readonly().meta({ description: 'When there are any, nothing else is told.' }),
+    problems: z
+      .array(problemSchema)
+      .readonly()
+      .meta({ description: 'When there are any, nothing else is told.' }),
     changes: z.array(settingChangeSchema).readonly(),
     diff: z.string().meta({ description: 'Unified, of the text.' }),
     ruleset_diff: z.string().meta({ description: 'Unified, of the nftables ruleset.' }),

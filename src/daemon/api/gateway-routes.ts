@@ -1,7 +1,9 @@
 // The routes of the gateway itself: its status, the switches, the ruleset, reload and down.
 import { z } from 'zod';
 import { passthroughSchema, PROTOCOLS } from '../../core/config/schema.ts';
+import type { ConfigChanges } from '../admin/config-changes.ts';
 import type { Gateway } from '../gateway.ts';
+import { endingsSchema } from './config.ts';
 import { route, type Route } from './route.ts';
 
 const onOff = z.enum(['enabled', 'disabled']);
@@ -43,6 +45,7 @@ const changedSchema = passthroughNow
     ended: z
       .partialRecord(z.enum(PROTOCOLS), z.int())
       .meta({ description: 'How many connections ended for it.' }),
+    ended_sessions: endingsSchema.shape.sessions.meta({ description: 'The sessions that ended for it.' }),
   })
   .meta({ id: 'PassthroughChange' });
 
@@ -57,11 +60,12 @@ const changeSchema = z
 
 export interface GatewayRoutesOptions {
   readonly gateway: Gateway;
+  readonly changes: ConfigChanges;
   /** Called after `POST /down` has been answered. */
   readonly onDown: () => void;
 }
 
-export function gatewayRoutes({ gateway, onDown }: GatewayRoutesOptions): Route[] {
+export function gatewayRoutes({ gateway, changes, onDown }: GatewayRoutesOptions): Route[] {
   return [
     route({
       method: 'GET',
@@ -92,11 +96,18 @@ export function gatewayRoutes({ gateway, onDown }: GatewayRoutesOptions): Route[
       description: 'Running connections of a protocol that is turned off end.',
       body: changeSchema,
       answer: changedSchema,
-      problems: ['config-invalid', 'config-unreadable', 'config-unwritable', 'kernel-refused'],
-      handle: async ({ body }) => {
+      problems: [
+        'change-pending',
+        'config-invalid',
+        'config-unreadable',
+        'config-unwritable',
+        'kernel-refused',
+      ],
+      handle: async ({ body, caller }) => {
         const change = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-        const ended = await gateway.setPassthrough(change);
-        return { ...gateway.passthrough, ended };
+        const { sessions } = await changes.endings(change);
+        const ended = await changes.setPassthrough(change, caller.name);
+        return { ...gateway.passthrough, ended, ended_sessions: sessions };
       },
     }),
     route({
@@ -117,7 +128,7 @@ export function gatewayRoutes({ gateway, onDown }: GatewayRoutesOptions): Route[
       summary: 'Read the configuration file again',
       answer: 'nothing',
       problems: ['config-invalid', 'config-unreadable', 'kernel-refused'],
-      handle: () => gateway.reload(),
+      handle: ({ caller }) => changes.reload(caller.name),
     }),
     route({
       method: 'POST',

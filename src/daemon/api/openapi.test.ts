@@ -1,21 +1,20 @@
-import { describe, expect, it } from 'vitest';
-import type { Doctor } from '../doctor.ts';
-import type { Gateway } from '../gateway.ts';
-import type { Records } from '../records.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { FastifyInstance } from 'fastify';
 import type { Description } from './openapi.ts';
-import { createRoutes } from './routes.ts';
-import { createApi } from './server.ts';
+import type { Route } from './route.ts';
+import { ServedApi } from './served-api.ts';
+import { urlOf } from './server.ts';
 
-const routes = createRoutes({
-  gateway: {} as Gateway,
-  doctor: {} as Doctor,
-  prober: { probe: () => Promise.reject(new Error('no probe here')) },
-  records: {} as Records,
-  onDown: () => undefined,
+let routes: readonly Route[];
+let api: FastifyInstance;
+beforeAll(() => {
+  const all = new ServedApi();
+  ({ routes, web: api } = all);
+  return () => all.close();
 });
-const api = createApi({ routes, log: () => undefined, ready: Promise.resolve() });
-const served = async (): Promise<Description> =>
-  (await api.inject('/api/v1/openapi.json')).json<Description>();
+const own = { host: '192.168.1.1' };
+const get = (url: string) => api.inject({ url, headers: own });
+const served = async (): Promise<Description> => (await get('/api/v1/openapi.json')).json<Description>();
 
 describe('the description of the API', () => {
   it('is served, and has the routes that are served, no more and no less', async () => {
@@ -24,12 +23,10 @@ describe('the description of the API', () => {
     const described = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const registered = routes.map(
-      ({ method, path }) => `${method} /api/v1${path.replaceAll(/:(\w+)/g, '{$1}')}`,
-    );
+    const registered = routes.map((one) => `${one.method} ${urlOf(one).replaceAll(/:(\w+)/g, '{$1}')}`);
     expect(described.toSorted()).toEqual(registered.toSorted());
-    for (const { method, path } of routes)
-      expect(api.hasRoute({ method, url: `/api/v1${path}` }), path).toBe(true);
+    for (const one of routes)
+      expect(api.hasRoute({ method: one.method, url: urlOf(one) }), one.path).toBe(true);
   });
 
   it('names permission, parameters and an own operation of each', async () => {
@@ -56,14 +53,14 @@ describe('the description of the API', () => {
   });
 
   it('can be read as a page that loads nothing from elsewhere', async () => {
-    const page = await api.inject('/api/v1/reference');
+    const page = await get('/api/v1/reference');
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
-    for (const { method, path } of routes)
+    for (const one of routes)
       expect(page.body).toContain(
-        `<span class="method">${method}</span> /api/v1${path.replaceAll(/:(\w+)/g, '{$1}')}<`,
+        `<span class="method">${one.method}</span> ${urlOf(one).replaceAll(/:(\w+)/g, '{$1}')}<`,
       );
     expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
     expect(page.body).not.toMatch(/<script|style=/);
-    expect((await api.inject('/api/v1/reference.css')).headers['content-type']).toContain('text/css');
+    expect((await get('/api/v1/reference.css')).headers['content-type']).toContain('text/css');
   });
 });

@@ -56,7 +56,7 @@ export function describeRoutes(routes: readonly Route[]): Description {
   const schemas: Record<string, unknown> = { Failure: FAILURE };
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
-    const path = `/api/v1${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
+    const path = `${route.isAtRoot ? '' : '/api/v1'}${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
     paths[path] ??= {};
     paths[path][route.method.toLowerCase()] = describeRoute(route, schemas);
   }

@@ -40,6 +40,8 @@ interface RouteFacts {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below /api/v1, with `:name` for a part that varies. */
   readonly path: string;
+  /** Not below /api/v1, since others decided where it is. */
+  readonly isAtRoot?: true;
   readonly permission: Permission;
   /** Groups the reference. */
   readonly tag: string;

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -5,67 +6,19 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Passthrough } from '../../core/config/schema.ts';
 import { Failure } from '../failure.ts';
-import type { Gateway } from '../gateway.ts';
-import type { Records } from '../records.ts';
-import type { Doctor } from '../doctor.ts';
-import { createRoutes } from './routes.ts';
+import { type FakeGateway, ServedApi } from './served-api.ts';
 import { createApi, listenOnSocket } from './server.ts';
 
 const ENABLED: Passthrough = { ipsec: 'enabled', pptp: 'enabled', l2tp: 'enabled' };
 
-/** A gateway that only notes what it was asked, and fails when `failure` is set. */
-class FakeGateway {
-  passthrough = ENABLED;
-  readonly calls: string[] = [];
-  failure: Error | null = null;
-
-  #note(call: string): void {
-    this.calls.push(call);
-    if (this.failure) throw this.failure;
-  }
-  async status(): Promise<unknown> {
-    this.#note('status');
-    return { state: 'ok' };
-  }
-  async setPassthrough(change: Partial<Passthrough>): Promise<unknown> {
-    this.#note(`set ${JSON.stringify(change)}`);
-    this.passthrough = { ...this.passthrough, ...change };
-    return { pptp: 2 };
-  }
-  async reload(): Promise<void> {
-    this.#note('reload');
-  }
-  async down(): Promise<void> {
-    this.#note('down');
-  }
-  renderRuleset(): string {
-    return 'table inet throughway {\n}\n';
-  }
-}
-
+let served: ServedApi;
 let gateway: FakeGateway;
-let downs: number;
-let logged: string[];
-let api: ReturnType<typeof createApi>;
+let api: FastifyInstance;
 beforeEach(() => {
-  gateway = new FakeGateway();
-  downs = 0;
-  logged = [];
-  api = createApi({
-    routes: createRoutes({
-      gateway: gateway as unknown as Gateway,
-      doctor: {} as Doctor,
-      records: {} as Records,
-      prober: { probe: () => Promise.reject(new Error('no probe here')) },
-      onDown: () => {
-        downs += 1;
-      },
-    }),
-    log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields)}`),
-    ready: Promise.resolve(),
-  });
+  served = new ServedApi();
+  ({ gateway, socket: api } = served);
 });
-afterEach(() => api.close());
+afterEach(() => served.close());
 
 const put = (payload: unknown, headers = { 'content-type': 'application/json' }) =>
   api.inject({
@@ -86,7 +39,7 @@ function problem(response: { statusCode: number; headers: Record<string, unknown
 
 describe('what can be asked', () => {
   it('status, switches and ruleset', async () => {
-    expect((await api.inject('/api/v1/status')).json()).toEqual({ state: 'ok' });
+    expect((await api.inject('/api/v1/status')).json()).toMatchObject({ state: 'ok' });
     expect((await api.inject('/api/v1/passthrough')).json()).toEqual(ENABLED);
     const ruleset = await api.inject('/api/v1/ruleset');
     expect(ruleset.headers['content-type']).toBe('text/plain; charset=utf-8');
@@ -94,7 +47,7 @@ describe('what can be asked', () => {
   });
 
   it('a part of the switches; what is left out stays', async () => {
-    gateway.passthrough = { ...ENABLED, l2tp: 'disabled' };
+    gateway.text += 'passthrough: { l2tp: disabled }\n';
     const response = await put({ pptp: 'disabled' });
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({
@@ -102,6 +55,7 @@ describe('what can be asked', () => {
       pptp: 'disabled',
       l2tp: 'disabled',
       ended: { pptp: 2 },
+      ended_sessions: [],
     });
     expect(gateway.calls).toEqual(['set {"pptp":"disabled"}']);
     expect((await put({})).statusCode).toBe(200);
@@ -232,13 +186,13 @@ describe('what fails in the gateway', () => {
   it('a fault of ours is logged and named as such', async () => {
     gateway.failure = new Error('boom');
     expect(problem(await api.inject('/api/v1/status'))).toMatchObject({ status: 500, code: 'internal' });
-    expect(logged).toEqual(['error a request failed {"reason":"boom"}']);
+    expect(served.logged).toEqual(['error a request failed {"reason":"boom"}']);
   });
 
   it('a daemon that could not go down stays', async () => {
     gateway.failure = new Failure('kernel-refused', 'No.');
     expect((await api.inject({ method: 'POST', url: '/api/v1/down' })).statusCode).toBe(500);
-    expect(downs).toBe(0);
+    expect(served.downs).toBe(0);
   });
 });
 
@@ -271,7 +225,7 @@ describe('the socket', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const answer = await send('POST /api/v1/down HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1\.1 204 /);
-    await expect.poll(() => downs).toBe(1);
+    await expect.poll(() => served.downs).toBe(1);
   });
 
   it('the daemon stops after "down" also when the client did not wait', async () => {
@@ -286,7 +240,7 @@ describe('the socket', () => {
     socket.destroy();
     await closed;
     release();
-    await expect.poll(() => downs).toBe(1);
+    await expect.poll(() => served.downs).toBe(1);
   });
 
   it('takes over what a dead daemon left, but not what a living one has', async () => {

@@ -35,6 +35,8 @@ export interface ApiOptions {
   readonly door?: Door;
   /** Answers what is no route of the API, or returns null. */
   readonly elsewhere?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply | null;
+  /** Whose X-Forwarded headers are believed; nobody's unless said otherwise. */
+  readonly isTrustedProxy?: (address: string) => boolean;
 }
 
 declare module 'fastify' {
@@ -44,11 +46,12 @@ declare module 'fastify' {
 }
 
 export function createApi(options: ApiOptions): FastifyInstance {
-  const { routes, log, ready, door = OPEN_DOOR, elsewhere = () => null } = options;
+  const { routes, log, ready, door = OPEN_DOOR, elsewhere = () => null, isTrustedProxy } = options;
   const api = Fastify({
     logger: false,
     bodyLimit: MOST_BODY_BYTES,
     forceCloseConnections: true,
+    trustProxy: isTrustedProxy ? (address) => isTrustedProxy(address) : false,
     // A HEAD of a stream would never end.
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 255 },
@@ -79,7 +82,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
   for (const route of routes) {
     api.route({
       method: route.method,
-      url: `/api/v1${route.path}`,
+      url: urlOf(route),
       bodyLimit: route.mostBodyBytes ?? MOST_BODY_BYTES,
       config: { route },
       handler: async (request, reply) => {
@@ -99,6 +102,11 @@ export function createApi(options: ApiOptions): FastifyInstance {
     });
   }
   return api;
+}
+
+/** Of the route, as the server matches it. */
+export function urlOf({ path, isAtRoot }: Pick<Route, 'path' | 'isAtRoot'>): string {
+  return isAtRoot ? path : `/api/v1${path}`;
 }
 
 /** What a client did wrong that never reached a route. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../core/config/document.ts';
 import { planSetup, proposeSides, remoteShellService, type Choices } from './plan.ts';
-import { parseSshConnection, type Survey, type SurveyedLink } from './survey.ts';
+import type { SurveyedLink } from './links.ts';
+import { parseSshConnection, type Survey } from './survey.ts';
 
 function link(name: string, addresses: string[] = [], rest: Partial<SurveyedLink> = {}): SurveyedLink {
   return { name, kind: null, up: true, isLoopback: false, isPort: false, addresses, ...rest };

@@ -5,7 +5,8 @@ import { parseIpv4 } from '../../core/address.ts';
 import { parseConfig } from '../../core/config/document.ts';
 import { renderProblem } from '../../core/config/problem.ts';
 import { findForeignDrops } from '../../core/policy/foreign.ts';
-import type { Survey, SurveyedLink } from './survey.ts';
+import type { SurveyedLink } from './links.ts';
+import type { Survey } from './survey.ts';
 
 export interface Choices {
   readonly wan: string;
@@ -41,7 +42,10 @@ const NO_LAN_KINDS = new Set([
 const NO_LAN_NAMES = /^(docker\d+|br-[0-9a-f]{12}|virbr\d+|lxcbr\d+|lxdbr\d+|podman\d+|cni\d+)$/;
 
 /** WAN: where the default route leads. LAN: the rest that has private addresses, or else the only one left. */
-export function proposeSides(survey: Survey): { wan: string | null; lan: string[] } {
+export function proposeSides(survey: Pick<Survey, 'links' | 'routed'>): {
+  wan: string | null;
+  lan: string[];
+} {
   const wan = survey.routed[0] ?? null;
   const rest = survey.links.filter(
     ({ name, kind, isLoopback, isPort }) =>

@@ -3,24 +3,13 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { parseIpv4 } from '../../core/address.ts';
 import { neededSysctls } from '../../core/policy/sysctls.ts';
-import { readSystem, type SystemSnapshot } from '../../linux/links.ts';
+import { readSystem } from '../../linux/links.ts';
 import type { Nft } from '../../linux/nft.ts';
 import { readSysctl } from '../../linux/sysctl.ts';
 import { missingFeatures } from '../features.ts';
 import { listOtherTables } from '../kernel-table.ts';
 import { openUsableNft, requireNetAdmin } from '../run.ts';
-
-export interface SurveyedLink {
-  readonly name: string;
-  /** The kernel's word for what it is, such as `bridge` or `wireguard`; null for hardware. */
-  readonly kind: string | null;
-  readonly up: boolean;
-  readonly isLoopback: boolean;
-  /** Whether it is a port of a bridge or bond, which then is what counts. */
-  readonly isPort: boolean;
-  /** Global ones, with their prefix lengths. */
-  readonly addresses: readonly string[];
-}
+import { routedLinks, surveyLink, type SurveyedLink } from './links.ts';
 
 /** The shell by which the administrator came in, as `SSH_CONNECTION` names it. */
 export interface RemoteShell {
@@ -74,26 +63,6 @@ async function survey(nft: Nft): Promise<Survey> {
     // Not its program alone, which NetworkManager and libvirt bring too.
     hasDnsmasq: isProgram('/usr/sbin/dnsmasq') && existsSync('/etc/dnsmasq.d'),
   };
-}
-
-function surveyLink(link: SystemSnapshot['links'][number]): SurveyedLink {
-  return {
-    name: link.name,
-    kind: link.kind,
-    up: link.up && link.running,
-    isLoopback: link.loopback,
-    isPort: link.masterIndex !== null,
-    addresses: link.addresses
-      .filter((one) => one.scope !== 'link' && one.scope !== 'host')
-      .map((one) => `${one.address}/${one.prefixLength}`),
-  };
-}
-
-function routedLinks({ links, defaultRoutes }: SystemSnapshot): string[] {
-  const names = defaultRoutes.flatMap(({ hops }) =>
-    hops.flatMap(({ index }) => links.find((one) => one.index === index)?.name ?? []),
-  );
-  return [...new Set(names)];
 }
 
 /** sudo takes SSH_CONNECTION out of the environment, so the parents are asked too. */
