@@ -103,9 +103,10 @@ function requestFor(route: Route): fc.Arbitrary<{ url: string; body: string | un
     const path = urlOf(route).replaceAll(/:(\w+)/g, (_all, name: string) =>
       encodeURIComponent((made.params[name] ?? '').toWellFormed()),
     );
+    const plain = (value: unknown): string =>
+      (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).toWellFormed();
     const pairs = Object.entries(made.query ?? {}).map(
-      ([name, value]) =>
-        `${encodeURIComponent(name.toWellFormed())}=${encodeURIComponent(String(value).toWellFormed())}`,
+      ([name, value]) => `${encodeURIComponent(plain(name))}=${encodeURIComponent(plain(value))}`,
     );
     return { url: pairs.length > 0 ? `${path}?${pairs.join('&')}` : path, body: made.body ?? undefined };
   });
