@@ -64,7 +64,7 @@ const direction = fc.constantFrom('out' as const, 'in' as const);
 const ends = { client: device, server };
 
 /** What the pairing machine listens to. */
-const ipsecFact: fc.Arbitrary<Fact> = fc.oneof(
+export const ipsecFact: fc.Arbitrary<Fact> = fc.oneof(
   fc.record({
     kind: kind('ike'),
     from: side,

@@ -6,6 +6,7 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { renderCommandReference } from '../../src/cli/reference.ts';
 import { goldenCases } from './cases.ts';
 import { goldenHelp } from './help.ts';
+import { goldenTranscripts } from './transcripts.ts';
 
 for (const { path, text } of goldenCases()) writeFileSync(path, text);
 writeFileSync(new URL('../../docs/configuration.md', import.meta.url), renderReference());
@@ -13,3 +14,4 @@ writeFileSync(new URL('../../docs/advice.md', import.meta.url), renderTopicsMark
 writeFileSync(new URL('../../docs/commands.md', import.meta.url), renderCommandReference(COMMANDS));
 mkdirSync(new URL('help/', import.meta.url), { recursive: true });
 for (const { path, text } of goldenHelp()) writeFileSync(path, text);
+for (const { path, text } of goldenTranscripts()) writeFileSync(path, text);

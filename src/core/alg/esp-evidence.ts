@@ -2,8 +2,7 @@
 // how often would a packet come just then, if it were that device's? An answer comes a round trip after
 // a device's packet; a server that speaks first does so just after an exchange; else it is rare. The
 // logarithms add up, and the SPIs are given to the devices so that the sum is greatest.
-import type { Child, Party, Server, Unsettled } from './esp-state.ts';
-import type { Confidence } from './fact.ts';
+import { remember, type Child, type Party, type Server, type Unsettled } from './esp-state.ts';
 import type { Instant } from './machine.ts';
 
 /**
@@ -27,11 +26,20 @@ const LEAST_SPREAD_MS = 30;
 /** What came of it when its device was asked again, and stayed silent. */
 const SILENCE = -1;
 /** A device sent just after it had got a packet, or did not; more is expected of what it did not call for. */
-const REACTION = 2.5;
+const REACTS = 0.6;
+const LEAST_CHANCE = 0.04;
+/** A device that sends all the time reacts to nothing. */
+const MOST_CHANCE = 0.3;
+const RATE_MS = 5000;
 /** Each silence says less than the one before: some traffic has no answers at all. */
 const NO_REACTION = [-0.5, -0.3, -0.1];
 const NO_REACTION_UNCALLED = [-1.3, -0.9, -0.4];
 export const REACTION_MS = 150;
+/** The server says the same again and again. */
+const REPEATED = -3;
+const LEAST_REPETITION_MS = 400;
+/** More than a server repeats itself. */
+const ONE_WAY_BURSTS = 8;
 /** A number this high is not of an SA that was made a moment ago. */
 const OLD_SEQUENCE = 64;
 const FRESH_MS = 5000;
@@ -45,14 +53,14 @@ export function answerWithinMs(server: Server): number {
 
 /** Devices that were called by their server before are called again: 1 for one that nothing is known of. */
 function callability({ called, uncalled }: Party): number {
-  return (6 * (0.5 + uncalled)) / (3 + called + uncalled);
+  return (6 * (0.3 + uncalled)) / (1.8 + called + uncalled);
 }
 
 /**
  * How likely this device would choose such an SPI. strongSwan takes them from 0xc0000000 to 0xcfffffff,
  * racoon and KAME from 0x100 to 0x0fffffff, others from anywhere.
  */
-function fit({ habit }: Party, spi: number): number {
+function likeness({ habit }: Party, spi: number): number {
   const nibble = spi >>> 28;
   const seen = habit.charon + habit.low + habit.other;
   const charon = habit.charon === seen ? 0.35 : 0;
@@ -105,40 +113,59 @@ function rate(child: Child, server: Server, sequence: number, now: Instant): num
   return sum;
 }
 
-/** What a packet says for this device; `party` may have several SAs that are open. */
-function weigh(party: Party, server: Server, unsettled: Unsettled, now: Instant): number {
-  let sum = party.ikeUnseen ? UNSEEN_RATE : STRANGER_RATE;
-  for (const child of party.open) sum += rate(child, server, unsettled.sequence, now);
-  // Where one came uncalled, more will.
-  if (unsettled.packets > 0) sum += GOING_ON_RATE;
-  return Math.log(sum);
-}
-
-/** The open child that a packet of now fits best, or null. */
-export function bestChild(party: Party, sequence: number, now: Instant): Child | null {
-  let best: Child | null = null;
-  let most = -1;
-  for (const child of party.open) {
-    const one = rate(child, party.server, sequence, now);
-    if (one > most) [best, most] = [child, one];
-  }
-  return best;
+/** Packets a second of an SPI of late. */
+function arrivalRate({ arrivedAt }: Unsettled, now: Instant): number {
+  return (arrivedAt.filter((at) => now - at < RATE_MS).length * 1000) / RATE_MS;
 }
 
 /** A packet came on an unsettled SPI. */
 export function weighArrival(server: Server, unsettled: Unsettled, now: Instant): void {
-  for (const party of server.parties.values()) {
-    const before =
-      unsettled.scores.get(party) ??
-      unsettled.packets * Math.log(STRANGER_RATE) + Math.log(fit(party, unsettled.spi));
-    unsettled.scores.set(party, before + weigh(party, server, unsettled, now));
+  const { fits, packets } = unsettled;
+  // Where one came uncalled, more will.
+  const goingOn = packets > 0 ? Math.max(GOING_ON_RATE, arrivalRate(unsettled, now)) : 0;
+  const add = (to: Child | Party, perSecond: number): void => {
+    fits.set(to, (fits.get(to) ?? packets * Math.log(STRANGER_RATE)) + Math.log(perSecond + goingOn));
+  };
+  for (const child of server.open) {
+    add(child, rate(child, server, unsettled.sequence, now));
+    if (!fits.has(child.party)) add(child.party, STRANGER_RATE);
   }
+  for (const party of server.unseen) add(party, UNSEEN_RATE * callability(party));
   unsettled.packets += 1;
+  if (unsettled.child?.out) unsettled.child.out.inVain = 0;
   const last = unsettled.arrivedAt.at(-1);
   // Packets that come together are one answer.
   if (last !== undefined && now - last < REACTION_MS) return;
+  remember(unsettled.bursts, now);
+  unsettled.burstCount += 1;
   const callers = callersOf(server, now);
   if (callers.length === 1) prove(unsettled, callers[0]!);
+  const { on } = unsettled;
+  if (on !== null && !callers.includes(on) && isRepeating(unsettled.bursts)) lean(unsettled, on, REPEATED);
+}
+
+/** How well an unsettled SPI fits a child, or a device that expects none. */
+export function scoreOf(unsettled: Unsettled, party: Party, child: Child | null): number {
+  const none = unsettled.packets * Math.log(STRANGER_RATE);
+  const fit = unsettled.fits.get(child ?? party) ?? none;
+  return fit + (unsettled.leanings.get(party) ?? 0) + Math.log(likeness(party, unsettled.spi));
+}
+
+function lean(unsettled: Unsettled, party: Party, change: number): void {
+  unsettled.leanings.set(party, (unsettled.leanings.get(party) ?? 0) + change);
+}
+
+/** TCP waits twice as long before each repetition (RFC 6298 5.5): what is repeated has reached nobody. */
+function isRepeating(bursts: readonly Instant[]): boolean {
+  const [first, second, third] = bursts.slice(-3);
+  if (first === undefined || second === undefined || third === undefined) return false;
+  const [before, after] = [second - first, third - second];
+  return before > LEAST_REPETITION_MS && after > 1.6 * before && after < 2.5 * before;
+}
+
+/** It goes on and on, is not repeated, and nobody shows that it is his: it needs no answers. */
+export function isOneWay({ burstCount, proofs, bursts }: Unsettled): boolean {
+  return burstCount >= ONE_WAY_BURSTS && proofs.size === 0 && !isRepeating(bursts);
 }
 
 function prove(unsettled: Unsettled, party: Party): void {
@@ -149,38 +176,44 @@ function prove(unsettled: Unsettled, party: Party): void {
 export function callersOf(server: Server, now: Instant): Party[] {
   const within = answerWithinMs(server);
   const callers: Party[] = [];
-  for (const party of server.parties.values()) {
-    for (const { out } of party.open) {
-      const at = out?.sentAt.at(-1);
-      if (at === undefined || now - at >= within) continue;
-      callers.push(party);
-      break;
-    }
+  for (const { out, party } of server.open) {
+    const at = out?.sentAt.at(-1);
+    if (at !== undefined && now - at < within && !callers.includes(party)) callers.push(party);
   }
   return callers;
 }
 
+/** Packets a second that a device was seen to send of late. */
+function sendingRate(party: Party, now: Instant): number {
+  let sent = 0;
+  for (const { out } of party.open) sent += out?.sentAt.filter((at) => now - at < RATE_MS).length ?? 0;
+  return (sent * 1000) / RATE_MS;
+}
+
 /** A device has sent, whether it is let through or not: did it react to what it had just got? */
 export function weighReaction(server: Server, party: Party, now: Instant): boolean {
+  const byChance = 1 - Math.exp(-sendingRate(party, now) * (REACTION_MS / 1000));
   let reacted = false;
   for (const unsettled of server.unsettled.values()) {
     if (unsettled.on !== party || !unsettled.awaited || now >= unsettled.deliveredAt + REACTION_MS) continue;
     unsettled.awaited = false;
-    unsettled.scores.set(party, scoreOf(unsettled, party) + REACTION);
-    prove(unsettled, party);
     reacted = true;
+    if (byChance > MOST_CHANCE) continue;
+    lean(unsettled, party, Math.log(REACTS / Math.max(byChance, LEAST_CHANCE)));
+    prove(unsettled, party);
   }
   return reacted;
 }
 
-/** A device's packet has left for the server: did the one before get an answer? */
-export function weighSending(server: Server, party: Party, before: Instant | null, now: Instant): void {
+/** A packet of this child has left for the server: did the one before get an answer? */
+export function weighSending(server: Server, child: Child, now: Instant): void {
+  const before = child.out?.sentAt.at(-1);
   const within = answerWithinMs(server);
-  if (before === null || now - before <= within) return;
-  for (const unsettled of server.unsettled.values()) {
-    if (before <= unsettled.firstAt) continue;
-    const answered = unsettled.arrivedAt.some((at) => at >= before && at <= before + within);
-    if (!answered) unsettled.scores.set(party, scoreOf(unsettled, party) + SILENCE);
+  if (before === undefined || now - before <= within) return;
+  for (const { child: its, firstAt, arrivedAt, fits } of server.unsettled.values()) {
+    if (its !== child || before <= firstAt) continue;
+    const answered = arrivedAt.some((at) => at >= before && at <= before + within);
+    if (!answered) fits.set(child, (fits.get(child) ?? 0) + SILENCE);
   }
 }
 
@@ -193,134 +226,5 @@ export function weighSilence(unsettled: Unsettled, now: Instant): void {
   const change = (unsettled.uncalled ? NO_REACTION_UNCALLED : NO_REACTION)[times];
   if (change === undefined) return;
   unsettled.silent.set(on, times + 1);
-  const before = unsettled.scores.get(on) ?? 0;
-  unsettled.scores.set(on, before + change);
-}
-
-/** Natural logarithms of odds: to give a packet away at once, and to believe what is proved. */
-export const CLEAR = 2.5;
-export const SETTLED = 7;
-
-export interface Choice {
-  readonly party: Party;
-  /** How much better than any other, as a logarithm. */
-  readonly margin: number;
-  /** Other devices that could be meant at all. */
-  readonly rivals: number;
-}
-
-/** What it costs to give a device one more SPI than it is known to expect. */
-function surplusCost({ ikeUnseen }: Party): number {
-  return ikeUnseen ? 1 : 4;
-}
-
-/** Gives each unsettled SPI to the device it fits best, all together. */
-export function choose(server: Server): Map<Unsettled, Choice> {
-  const all = [...server.unsettled.values()];
-  const parties = [...server.parties.values()].filter((party) => party.open.size > 0 || party.ikeUnseen);
-  const choices = new Map<Unsettled, Choice>();
-  if (parties.length === 0) return choices;
-  const given = assign(all, parties);
-  for (const unsettled of all) {
-    const party = given.get(unsettled);
-    if (party === undefined) continue;
-    choices.set(unsettled, {
-      party,
-      margin: marginOf(unsettled, party, all, parties, given),
-      rivals: parties.filter((one) => one !== party && one.open.size > 0).length,
-    });
-  }
-  return choices;
-}
-
-function scoreOf(unsettled: Unsettled, party: Party): number {
-  return unsettled.scores.get(party) ?? unsettled.packets * Math.log(STRANGER_RATE);
-}
-
-/** The best by taking the clearest first, then by exchanging two as long as that is better. */
-function assign(all: readonly Unsettled[], parties: readonly Party[]): Map<Unsettled, Party> {
-  const given = new Map<Unsettled, Party>();
-  const left = new Map(parties.map((party) => [party, party.open.size]));
-  const waiting = new Set(all);
-  while (waiting.size > 0) {
-    let pick: { unsettled: Unsettled; party: Party; margin: number } | null = null;
-    for (const unsettled of waiting) {
-      const { best, margin } = clearest(unsettled, parties, left);
-      if (pick === null || margin > pick.margin) pick = { unsettled, party: best, margin };
-    }
-    given.set(pick!.unsettled, pick!.party);
-    left.set(pick!.party, left.get(pick!.party)! - 1);
-    waiting.delete(pick!.unsettled);
-  }
-  improve(given);
-  return given;
-}
-
-function clearest(
-  unsettled: Unsettled,
-  parties: readonly Party[],
-  left: ReadonlyMap<Party, number>,
-): { best: Party; margin: number } {
-  let best = parties[0]!;
-  let [most, second] = [-Infinity, -Infinity];
-  for (const party of parties) {
-    const room = left.get(party)!;
-    const score = scoreOf(unsettled, party) - (room > 0 ? 0 : surplusCost(party) * (1 - room));
-    if (score > most) [best, most, second] = [party, score, most];
-    else if (score > second) second = score;
-  }
-  return { best, margin: most - second };
-}
-
-function improve(given: Map<Unsettled, Party>): void {
-  const all = [...given.keys()];
-  for (let round = 0; round < all.length; round += 1) {
-    let changed = false;
-    for (const [index, a] of all.entries()) {
-      for (const b of all.slice(index + 1)) {
-        const [x, y] = [given.get(a)!, given.get(b)!];
-        if (x === y || scoreOf(a, y) + scoreOf(b, x) <= scoreOf(a, x) + scoreOf(b, y) + 1e-9) continue;
-        given.set(a, y);
-        given.set(b, x);
-        changed = true;
-      }
-    }
-    if (!changed) return;
-  }
-}
-
-/** What it would cost to give it to somebody else: to one who has room, or in exchange with another SPI. */
-function marginOf(
-  unsettled: Unsettled,
-  party: Party,
-  all: readonly Unsettled[],
-  parties: readonly Party[],
-  given: ReadonlyMap<Unsettled, Party>,
-): number {
-  let margin = Infinity;
-  const own = scoreOf(unsettled, party);
-  for (const other of parties) {
-    if (other === party) continue;
-    const taken = all.filter((one) => given.get(one) === other);
-    const cost = taken.length < other.open.size ? 0 : surplusCost(other);
-    margin = Math.min(margin, own - scoreOf(unsettled, other) + cost);
-    for (const one of taken) {
-      const now = own + scoreOf(one, other);
-      margin = Math.min(margin, now - scoreOf(unsettled, other) - scoreOf(one, party));
-    }
-  }
-  return margin;
-}
-
-export function confidenceOf(margin: number, rivals: number): Confidence {
-  if (rivals === 0 || margin >= SETTLED) return 'certain';
-  return margin >= CLEAR ? 'probable' : 'ambiguous';
-}
-
-/** One sentence for the session's history. */
-export function evidenceOf(party: Party, margin: number, rivals: number, instead: Party | null): string {
-  if (instead !== null) return 'Its packets answer this device, and not the one that had it first.';
-  if (rivals === 0) return 'No other device expected anything from this server.';
-  if (margin >= CLEAR) return `It came when this device expected it, and none of ${rivals} others did.`;
-  return `It may also be for one of ${rivals} other devices that expected something at that time.`;
+  lean(unsettled, on, change);
 }

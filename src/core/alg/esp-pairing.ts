@@ -5,57 +5,41 @@
 // in esp-evidence.ts. NAT-T (UDP 4500) needs no pairing and is not looked at.
 import type { Ipv4Address } from '../address.ts';
 import { exchangeTypes } from '../wire/isakmp.ts';
-import type { EspPacket, Spi } from '../wire/esp.ts';
+import type { Spi } from '../wire/esp.ts';
+import { busyUntil, deadline } from './esp-deadlines.ts';
+import { weighReaction, weighSending } from './esp-evidence.ts';
+import { Outbox } from './esp-outbox.ts';
+import { countStray, decide, giveUp, hearUnsettled } from './esp-settling.ts';
 import {
-  bestChild,
-  choose,
-  CLEAR,
-  confidenceOf,
-  evidenceOf,
-  SETTLED,
-  callersOf,
-  learnHabit,
-  weighArrival,
-  weighReaction,
-  weighSending,
-  weighSilence,
-  type Choice,
-} from './esp-evidence.ts';
-import { busyUntil, deadline, MOST_WAIT_MS, TRIAL_MS } from './esp-deadlines.ts';
-import {
+  close,
   measureRoundTrip,
   newChild,
+  noteUnseen,
+  open,
   remember,
   type Child,
   type Party,
   type Server,
-  type Unsettled,
 } from './esp-state.ts';
-import { RENEW_MS, Turns, type HeldBack } from './esp-turns.ts';
-import type { EspSent, Fact, IkeSeen, PairingEffect } from './fact.ts';
-import { IkeTracker, isPhaseTwo, type IkeNews } from './ike.ts';
+import { clearInbound, keepPast, Servers, setInbound, setOutbound } from './esp-tables.ts';
+import { RENEW_MS, type HeldBack } from './esp-turns.ts';
+import type { EspArrived, EspCounted, EspPassed, EspSent, Fact, IkeSeen, PairingEffect } from './fact.ts';
+import { IkeTracker, isPhaseTwo, type Exchange, type IkeNews } from './ike.ts';
 import type { Instant, Machine } from './machine.ts';
 
-/** Held packets of one unsettled SPI: what a server sends in a round trip. */
-const MOST_HELD_OF_SPI = 16;
-/** Unsettled SPIs of one server; more at once is a flood. */
-const MOST_UNSETTLED = 48;
-/** A held packet is delivered again to another device within this time. */
-const REDELIVER_MS = 3000;
-/** How much likelier another device must be to get what one has already: a natural logarithm of odds. */
-const BETTER = 0.7;
+/** Packets of one SPI that had a turn each and got no answer. */
+const MOST_IN_VAIN = 5;
 /** An exchange that made no SA by then has failed. */
 const EXCHANGE_MS = 30_000;
 
 export class EspPairing implements Machine<Fact, PairingEffect> {
-  readonly #servers = new Map<Ipv4Address, Server>();
+  readonly #servers = new Servers();
   readonly #ike = new IkeTracker();
+  readonly #outbox = new Outbox();
   /** Servers with something that has a deadline. */
   readonly #restless = new Set<Server>();
-  #effects: PairingEffect[] = [];
 
   handle(fact: Fact, now: Instant): PairingEffect[] {
-    this.#effects = [];
     switch (fact.kind) {
       case 'ike':
         this.#hearIke(fact, now);
@@ -64,22 +48,24 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
         this.#hearSent(fact, now);
         break;
       case 'esp-arrived':
-        this.#hearArrived(this.#server(fact.server, now), fact.packet, fact.held, now);
-        break;
       case 'esp-passed':
-        this.#hearPassed(this.#server(fact.server, now), fact.packet, now);
+        this.#hearInbound(fact, now);
         break;
       case 'esp-learned':
-        this.#hearLearned(this.#party(fact.server, fact.client, now), fact.spi, now);
+        this.#hearLearned(this.#servers.party(fact.server, fact.client, now), fact.spi, now);
+        break;
+      case 'esp-counted':
+        this.#hearCounted(fact, now);
         break;
       case 'esp-forgotten':
-        this.#hearForgotten(this.#party(fact.server, fact.client, now), fact.direction, fact.spi);
+        this.#hearForgotten(this.#servers.party(fact.server, fact.client, now), fact.direction, fact.spi);
         break;
       case 'esp-begun-again':
-        this.#hearBegunAgain(this.#party(fact.server, fact.client, now), fact.spi, now);
+        this.#hearBegunAgain(this.#servers.party(fact.server, fact.client, now), fact.spi, now);
         break;
+      default:
     }
-    return this.#effects;
+    return this.#outbox.take();
   }
 
   nextWake(): Instant | null {
@@ -92,59 +78,14 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
   }
 
   wake(now: Instant): PairingEffect[] {
-    this.#effects = [];
     for (const server of this.#restless) {
       const at = deadline(server);
       if (at === null) this.#restless.delete(server);
       if (at === null || at > now) continue;
       server.wokenAt = now;
-      this.#decide(server, now);
-      this.#reviewTurn(server, now);
+      this.#review(server, now);
     }
-    return this.#effects;
-  }
-
-  #server(address: Ipv4Address, now: Instant): Server {
-    let server = this.#servers.get(address);
-    if (server === undefined) {
-      server = {
-        address,
-        parties: new Map(),
-        ins: new Map(),
-        unsettled: new Map(),
-        past: new Map(),
-        turns: new Turns(),
-        roundTripMs: 0,
-        spreadMs: 100,
-        lastAt: now,
-        wokenAt: -Infinity,
-      };
-      this.#servers.set(address, server);
-    }
-    server.lastAt = now;
-    return server;
-  }
-
-  #party(address: Ipv4Address, client: Ipv4Address, now: Instant): Party {
-    const server = this.#server(address, now);
-    let party = server.parties.get(client);
-    if (party === undefined) {
-      party = {
-        client,
-        server,
-        outs: new Map(),
-        open: new Set(),
-        early: new Set(),
-        ikeUnseen: false,
-        called: 0,
-        uncalled: 0,
-        habit: { charon: 0, low: 0, other: 0 },
-        lastAt: now,
-      };
-      server.parties.set(client, party);
-    }
-    party.lastAt = now;
-    return party;
+    return this.#outbox.take();
   }
 
   // IKE
@@ -152,328 +93,198 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
   #hearIke(seen: IkeSeen, now: Instant): void {
     const client = this.#ike.clientOf(seen);
     const { header } = seen.message;
-    if (client === null || client.includes(':') || seen.port !== 500) return this.#letGo(seen.held);
-    const party = this.#party(seen.server as Ipv4Address, client as Ipv4Address, now);
-    const { turns } = party.server;
+    if (client === null || client.includes(':') || seen.port !== 500) return this.#outbox.release(seen.held);
+    const party = this.#servers.party(seen.server as Ipv4Address, client as Ipv4Address, now);
     if (!isPhaseTwo(header.exchangeType)) {
-      this.#letGo(seen.held);
+      this.#outbox.release(seen.held);
       return this.#follow(this.#ike.hear(seen, now), party, now);
     }
+    const { turns } = party.server;
     const isRequest = header.majorVersion === 1 || !header.flags.response;
     if (seen.held !== null) {
-      const isUnderWay = this.#ike.isUnderWay(seen);
-      const mayGo = !isRequest || isUnderWay || turns.holder === client || turns.isOver(now);
-      if (!mayGo) {
-        const waits = turns.wait(party.client, { held: seen.held, what: { kind: 'ike', seen } });
-        if (waits === 'waits') return this.#rest(party.server);
-        if (waits === 'repeated') return this.#emit({ kind: 'drop-held', held: seen.held });
-      } else if (isRequest && !isUnderWay) this.#giveTurn(party, now);
-      this.#letGo(seen.held);
-    } else if (isRequest && seen.from === 'lan') {
-      turns.take(party.client, now);
-    }
+      if (isRequest && !this.#ike.isUnderWay(seen)) {
+        if (this.#waits(party, { held: seen.held, what: { kind: 'ike', seen } }, now)) return;
+        this.#giveTurn(party, now);
+      }
+      this.#outbox.release(seen.held);
+    } else if (isRequest && seen.from === 'lan') turns.take(party.client, now);
     const news = this.#ike.hear(seen, now);
-    if (seen.from === 'wan' && seen.held === null && isAsked(news) && turns.isOver(now))
-      this.#giveTurn(party, now);
+    // A server that asks takes no turn in the kernel.
+    const isAsked = news?.kind === 'exchange' && news.step === 'asked';
+    if (isAsked && seen.from === 'wan' && turns.isOver(now)) this.#giveTurn(party, now);
     this.#follow(news, party, now);
     this.#reviewTurn(party.server, now);
   }
 
   #follow(news: IkeNews, party: Party, now: Instant): void {
-    if (news === null) return;
-    if (news.kind === 'renewed') {
+    if (news?.kind === 'renewed') {
       // What CREATE_CHILD_SA made was no child: nothing is to be expected of it.
-      for (const child of party.open) {
-        const { exchange } = child;
-        if (child.out === null && exchange?.type === exchangeTypes.createChildSa) {
-          party.open.delete(child);
-          return;
-        }
+      const type = exchangeTypes.createChildSa;
+      const none = [...party.open].find(({ out, exchange }) => out === null && exchange?.type === type);
+      if (none) close(none);
+    } else if (news !== null) {
+      const { exchange, step } = news;
+      if (step === 'answered' && exchange.by === 'lan' && !exchange.repeated) {
+        measureRoundTrip(party.server, now - exchange.askedAt);
       }
-      return;
+      if (step !== 'another') expectChild(party, exchange, now);
     }
-    const { exchange, step } = news;
-    const known = [...party.open].find((child) => child.exchange === exchange);
-    if (step === 'answered' && exchange.by === 'lan' && !exchange.repeated) {
-      measureRoundTrip(party.server, now - exchange.askedAt);
-    }
-    if (known || step === 'another') return;
-    if (exchange.type === exchangeTypes.ikeAuth) {
-      // EAP has several rounds for one SA (RFC 7296 2.16): the last one counts.
-      for (const child of party.open) {
-        if (
-          child.exchange?.type === exchangeTypes.ikeAuth &&
-          child.out === null &&
-          now - child.since < EXCHANGE_MS
-        ) {
-          child.exchange = exchange;
-          return;
-        }
-      }
-    }
-    newChild(party, exchange, now);
   }
 
   // ESP from the LAN
 
   #hearSent({ server: address, client, packet, held }: EspSent, now: Instant): void {
-    const party = this.#party(address, client, now);
+    const party = this.#servers.party(address, client, now);
     const { server } = party;
     const child = party.outs.get(packet.spi) ?? this.#newOutbound(party, packet.spi, now);
-    const out = child.out!;
-    const reacted = weighReaction(server, party, now);
+    // What reacts to an inbound packet begins nothing new.
+    const needsTurn = !weighReaction(server, party, now) && child.out!.as === 'new';
     if (held !== null) {
-      const { turns } = server;
-      if (!reacted && out.as === 'new' && turns.holder !== client && !turns.isOver(now)) {
-        const waits = turns.wait(client, { held, what: { kind: 'esp', spi: packet.spi } });
-        if (waits === 'waits') return this.#rest(server);
+      if (needsTurn) {
+        if (this.#waits(party, { held, what: { kind: 'esp', spi: packet.spi } }, now)) return;
+        this.#giveTurn(party, now);
       }
-      if (!reacted && out.as === 'new' && turns.isOver(now)) this.#giveTurn(party, now);
-      this.#letGo(held);
-    } else if (!reacted && out.as === 'new' && server.parties.size > 1) {
-      server.turns.take(client, now);
-    }
-    this.#sent(party, child, now);
-    this.#decide(server, now);
-    this.#reviewTurn(server, now);
+      this.#outbox.release(held);
+    } else if (needsTurn && server.parties.size > 1) server.turns.take(client, now);
+    this.#sent(child, now);
+    this.#review(server, now);
   }
 
   /** A packet of this child has left for the server. */
-  #sent(party: Party, child: Child, now: Instant): void {
-    const out = child.out!;
-    weighSending(party.server, party, out.sentAt.at(-1) ?? null, now);
-    remember(out.sentAt, now);
-    out.inVain += 1;
-    if (child.in !== null || party.server.parties.size === 1) this.#outbound(party, child, 'known');
+  #sent(child: Child, now: Instant): void {
+    const { party, out } = child;
+    weighSending(party.server, child, now);
+    remember(out!.sentAt, now);
+    out!.inVain += 1;
+    if (child.in !== null || party.server.parties.size === 1) this.#outbox.outbound(child, 'known');
   }
 
   #newOutbound(party: Party, spi: Spi, now: Instant): Child {
-    let child = [...party.open].find(({ out }) => out === null) ?? [...party.early][0];
+    let child =
+      [...party.open].find(({ out }) => out === null) ?? [...party.early].find((one) => one.in?.isCertain);
     child ??= newChild(party, null, now);
-    party.early.delete(child);
-    if (child.exchange === null && child.in === null) party.ikeUnseen = true;
-    child.out = { spi, as: 'new', sentAt: [], inVain: 0 };
-    party.outs.set(spi, child);
+    if (child.exchange === null && child.in === null) noteUnseen(party);
+    setOutbound(child, spi);
     return child;
-  }
-
-  #outbound(party: Party, child: Child, as: 'known' | 'watched'): void {
-    const out = child.out;
-    if (out === null || out.as === as) return;
-    out.as = as;
-    this.#emit({ kind: 'outbound', client: party.client, server: party.server.address, spi: out.spi, as });
   }
 
   // ESP from the WAN
 
-  #hearArrived(server: Server, { spi, sequence }: EspPacket, held: number | null, now: Instant): void {
+  #hearInbound(fact: EspArrived | EspPassed, now: Instant): void {
+    const held = fact.kind === 'esp-arrived' ? fact.held : null;
+    const server = this.#servers.get(fact.server);
+    if (server === undefined) return this.#outbox.drop(held);
+    const { spi } = fact.packet;
     const settled = server.ins.get(spi);
-    if (settled) {
-      if (held !== null) this.#deliver([held], settled.child.party, true);
-      return;
+    if (settled !== undefined) {
+      // It came before its pair was in the kernel.
+      if (held !== null) this.#outbox.deliver(held, settled.child.party.client);
+      return this.#outbox.drop(held);
     }
-    let unsettled = server.unsettled.get(spi);
-    if (unsettled === undefined) {
-      const expected = [...server.parties.values()].some((party) => party.open.size > 0 || party.ikeUnseen);
-      if (!expected || server.unsettled.size >= MOST_UNSETTLED) {
-        if (held !== null) this.#emit({ kind: 'drop-held', held });
-        return;
-      }
-      unsettled = {
-        spi,
-        firstAt: now,
-        sequence,
-        held: [],
-        arrivedAt: [],
-        packets: 0,
-        scores: new Map(),
-        on: null,
-        onSince: now,
-        deliveredAt: -Infinity,
-        awaited: false,
-        uncalled: callersOf(server, now).length === 0,
-        silent: new Map(),
-        proofs: new Map(),
-      };
-      server.unsettled.set(spi, unsettled);
-    }
-    if (held !== null) {
-      if (unsettled.held.length >= MOST_HELD_OF_SPI) {
-        this.#emit({ kind: 'drop-held', held: unsettled.held.shift()! });
-      }
-      unsettled.held.push(held);
-      if (unsettled.on !== null) this.#deliver([held], unsettled.on, false);
-    }
-    this.#arrived(server, unsettled, now);
+    const past = server.past.get(spi);
+    if (past !== undefined && !server.unsettled.has(spi)) return this.#revive(server, spi, past, held, now);
+    if (fact.kind === 'esp-passed' && !server.unsettled.has(spi)) return;
+    if (hearUnsettled(server, fact.packet, held, this.#outbox, now)) return this.#review(server, now);
+    this.#outbox.drop(held);
+    countStray(server, this.#outbox, now);
   }
 
-  #hearPassed(server: Server, { spi }: EspPacket, now: Instant): void {
-    const unsettled = server.unsettled.get(spi);
-    if (unsettled === undefined) return;
-    this.#arrived(server, unsettled, now);
-  }
-
-  #arrived(server: Server, unsettled: Unsettled, now: Instant): void {
-    weighArrival(server, unsettled, now);
-    remember(unsettled.arrivedAt, now);
-    if (unsettled.on !== null) this.#awaitReaction(unsettled, now);
-    this.#decide(server, now);
-    this.#reviewTurn(server, now);
-  }
-
-  /** Gives out what is clear enough or has waited long enough, settles what is proved, mends what is wrong. */
-  #decide(server: Server, now: Instant): void {
-    for (const unsettled of server.unsettled.values()) weighSilence(unsettled, now);
-    const choices = choose(server);
-    for (const unsettled of server.unsettled.values()) {
-      const choice = choices.get(unsettled);
-      if (choice === undefined) {
-        if (unsettled.on === null && now >= unsettled.firstAt + MOST_WAIT_MS) this.#giveUp(server, unsettled);
-        continue;
-      }
-      const { party, margin, rivals } = choice;
-      if (unsettled.on === null) {
-        if (margin < CLEAR && rivals > 0 && now < unsettled.firstAt + MOST_WAIT_MS) continue;
-        this.#put(unsettled, choice, null, now);
-      } else if (unsettled.on !== party && margin > BETTER) {
-        this.#put(unsettled, choice, unsettled.on, now);
-      }
-      const isOld = now >= unsettled.onSince + TRIAL_MS;
-      if (isOld && unsettled.on !== null) {
-        this.#settle(unsettled, { ...choice, party: unsettled.on }, now);
-        continue;
-      }
-      if (unsettled.on !== party) continue;
-      const proofs = unsettled.proofs.get(party) ?? 0;
-      if (
-        (margin >= SETTLED && proofs >= 2) ||
-        (rivals === 0 && party.open.size > 0 && !hasUnseen(server, party))
-      ) {
-        this.#settle(unsettled, choice, now);
-      }
-    }
-    if (server.unsettled.size > 0) this.#rest(server);
-  }
-
-  /** Nobody can be meant any more. */
-  #giveUp(server: Server, unsettled: Unsettled): void {
-    server.unsettled.delete(unsettled.spi);
-    for (const held of unsettled.held) this.#emit({ kind: 'drop-held', held });
-  }
-
-  #put(unsettled: Unsettled, { party, margin, rivals }: Choice, instead: Party | null, now: Instant): void {
-    unsettled.on = party;
-    unsettled.onSince = now;
-    this.#emit({
-      kind: 'pair',
-      server: party.server.address,
-      spi: unsettled.spi,
-      client: party.client,
-      confidence: confidenceOf(margin, rivals),
-      evidence: evidenceOf(party, margin, rivals, instead),
-      instead: instead?.client ?? null,
-      trial: true,
-    });
-    if (now - unsettled.firstAt < REDELIVER_MS) {
-      this.#deliver(unsettled.held, party, false);
-      if (unsettled.held.length > 0) this.#awaitReaction(unsettled, now);
-    }
-    for (const child of party.open) this.#outbound(party, child, 'watched');
-  }
-
-  #awaitReaction(unsettled: Unsettled, now: Instant): void {
-    unsettled.deliveredAt = now;
-    unsettled.awaited = true;
-  }
-
-  #settle(unsettled: Unsettled, { party, margin, rivals }: Choice, now: Instant): void {
-    const { server } = party;
-    const child = bestChild(party, unsettled.sequence, unsettled.firstAt) ?? newChild(party, null, now);
-    const confidence = confidenceOf(margin, rivals);
-    const sent = child.out?.sentAt.findLast((at) => at < unsettled.firstAt);
-    if (sent !== undefined && confidence === 'certain') measureRoundTrip(server, unsettled.firstAt - sent);
-    server.unsettled.delete(unsettled.spi);
-    party.open.delete(child);
-    child.in = { spi: unsettled.spi, child, confidence };
-    if (child.out === null) party.early.add(child);
-    learnHabit(party, unsettled.spi);
-    if (unsettled.uncalled) party.uncalled += 1;
-    else party.called += 1;
-    server.ins.set(unsettled.spi, child.in);
-    this.#emit({
+  /** An SPI that expired is used again. */
+  #revive(server: Server, spi: Spi, client: Ipv4Address, held: number | null, now: Instant): void {
+    server.past.delete(spi);
+    const party = this.#servers.party(server.address, client, now);
+    setInbound(
+      [...party.open].find(({ exchange }) => exchange === null) ?? newChild(party, null, now),
+      spi,
+      false,
+    );
+    this.#outbox.emit({
       kind: 'pair',
       server: server.address,
-      spi: unsettled.spi,
-      client: party.client,
-      confidence,
-      evidence: evidenceOf(party, margin, rivals, null),
+      spi,
+      client,
+      confidence: 'probable',
+      evidence: "It was this device's before it was idle for so long that it expired.",
       instead: null,
       trial: false,
     });
-    for (const held of unsettled.held) this.#emit({ kind: 'drop-held', held });
-    this.#outbound(party, child, 'known');
-  }
-
-  #deliver(helds: readonly number[], party: Party, forget: boolean): void {
-    for (const held of helds) {
-      this.#emit({ kind: 'deliver', held, client: party.client });
-      if (forget) this.#emit({ kind: 'drop-held', held });
-    }
+    if (held !== null) this.#outbox.deliver(held, client);
+    this.#outbox.drop(held);
   }
 
   // What the kernel tells of its maps
 
   #hearLearned(party: Party, spi: Spi, now: Instant): void {
     const { server } = party;
-    const known = server.ins.get(spi);
-    if (known?.child.party === party) return;
-    if (known) known.child.in = null;
+    if (server.ins.get(spi)?.child.party === party) return;
+    const unsettled = server.unsettled.get(spi);
+    if (unsettled) giveUp(server, unsettled, this.#outbox);
     const child = [...party.open][0] ?? newChild(party, null, now);
-    party.open.delete(child);
-    child.in = { spi, child, confidence: server.parties.size === 1 ? 'certain' : 'ambiguous' };
-    server.ins.set(spi, child.in);
+    setInbound(child, spi, server.parties.size === 1);
+  }
+
+  /** Elements that were there before the machine began are known by their counters. */
+  #hearCounted({ direction, server, client, spi }: EspCounted, now: Instant): void {
+    const party = this.#servers.party(server, client, now);
+    if (direction === 'in') {
+      if (!party.server.ins.has(spi) && !party.server.unsettled.has(spi)) this.#hearLearned(party, spi, now);
+    } else if (!party.outs.has(spi)) {
+      const child = [...party.early][0] ?? newChild(party, null, now);
+      setOutbound(child, spi);
+      child.out!.as = 'known';
+    }
   }
 
   #hearForgotten(party: Party, direction: 'out' | 'in', spi: Spi): void {
     if (direction === 'out') {
       const child = party.outs.get(spi);
-      if (child) {
-        party.outs.delete(spi);
-        child.out = null;
-        if (child.in === null) party.open.delete(child);
-      }
+      if (child === undefined) return;
+      party.outs.delete(spi);
+      child.out = null;
+      if (child.in === null) close(child);
       return;
     }
     const inbound = party.server.ins.get(spi);
     if (inbound?.child.party !== party) return;
-    party.server.ins.delete(spi);
-    inbound.child.in = null;
-    if (inbound.child.out !== null) party.open.add(inbound.child);
+    clearInbound(inbound.child);
+    keepPast(party.server, spi, party.client);
+    if (inbound.child.out !== null) open(inbound.child);
   }
 
   #hearBegunAgain(party: Party, spi: Spi, now: Instant): void {
     const { server } = party;
     if (party.open.size > 0) return;
-    for (const other of server.parties.values()) {
-      const child = bestChild(other, 1, now);
-      if (other === party || child === null) continue;
-      if (now - (child.out?.sentAt.at(-1) ?? child.since) > EXCHANGE_MS) continue;
-      this.#emit({
-        kind: 'collision',
-        server: server.address,
-        spi,
-        client: party.client,
-        other: other.client,
-      });
-      return;
-    }
+    const isWaiting = (child: Child): boolean =>
+      child.party !== party && now - (child.out?.sentAt.at(-1) ?? child.since) < EXCHANGE_MS;
+    const other = [...server.open].findLast(isWaiting)?.party.client;
+    if (other === undefined) return;
+    this.#outbox.emit({ kind: 'collision', server: server.address, spi, client: party.client, other });
   }
 
   // Turns
 
+  #review(server: Server, now: Instant): void {
+    decide(server, this.#outbox, now);
+    if (server.unsettled.size > 0) this.#restless.add(server);
+    this.#reviewTurn(server, now);
+  }
+
+  /** Whether the packet has to wait for its turn; then it does. */
+  #waits(party: Party, item: HeldBack, now: Instant): boolean {
+    const { turns } = party.server;
+    if (turns.holder === party.client || turns.isOver(now) || !this.#outbox.hold(item.held)) return false;
+    const waits = turns.wait(party.client, item);
+    if (waits === 'full') return false;
+    if (waits === 'repeated') this.#outbox.drop(item.held);
+    this.#restless.add(party.server);
+    return true;
+  }
+
   #giveTurn(party: Party, now: Instant): void {
-    party.server.turns.take(party.client, now);
-    this.#emit({ kind: 'turn', server: party.server.address, client: party.client });
+    const { turns } = party.server;
+    const isNew = turns.holder !== party.client || turns.isOver(now);
+    turns.take(party.client, now);
+    if (isNew) this.#outbox.turn(party);
   }
 
   /** Ends the turn when its holder has what it wanted, and lets the next one begin. */
@@ -481,52 +292,55 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     const { turns } = server;
     while (turns.holder !== null) {
       const party = server.parties.get(turns.holder);
-      const isBusy = !turns.isOver(now) && party !== undefined && busyUntil(party, now) > now;
-      if (isBusy) {
-        if (turns.waiting > 0 && now - turns.renewedAt >= RENEW_MS) this.#giveTurn(party, now);
-        return this.#rest(server);
+      if (!turns.isOver(now) && party !== undefined && busyUntil(party, now) > now) {
+        if (turns.waiting > 0 && now >= turns.renewedAt + RENEW_MS) {
+          turns.take(party.client, now);
+          this.#outbox.turn(party);
+        }
+        this.#restless.add(server);
+        return;
       }
-      if (party) for (const child of party.open) this.#outbound(party, child, 'watched');
+      if (party) this.#setFree(party);
       const next = turns.next();
       if (next === null) {
         turns.holder = null;
-        this.#emit({ kind: 'turn', server: server.address, client: null });
+        this.#outbox.emit({ kind: 'turn', server: server.address, client: null });
         return;
       }
-      const nextParty = this.#party(server.address, next.client, now);
+      const nextParty = this.#servers.party(server.address, next.client, now);
       this.#giveTurn(nextParty, now);
-      for (const item of next.items) this.#release(nextParty, item, now);
+      for (const item of next.items) this.#begin(nextParty, item, now);
     }
   }
 
-  #release(party: Party, { held, what }: HeldBack, now: Instant): void {
-    this.#letGo(held);
+  /** What is never answered needs no turn any more. */
+  #setFree(party: Party): void {
+    for (const child of party.open) {
+      if (child.out !== null && child.out.inVain >= MOST_IN_VAIN) this.#outbox.outbound(child, 'watched');
+    }
+  }
+
+  #begin(party: Party, { held, what }: HeldBack, now: Instant): void {
+    this.#outbox.release(held);
     if (what.kind === 'ike') {
       this.#follow(this.#ike.hear({ ...what.seen, held: null }, now), party, now);
     } else {
       const child = party.outs.get(what.spi);
-      if (child) this.#sent(party, child, now);
+      if (child) this.#sent(child, now);
     }
   }
-
-  #letGo(held: number | null): void {
-    if (held !== null) this.#emit({ kind: 'release', held });
-  }
-
-  #emit(effect: PairingEffect): void {
-    this.#effects.push(effect);
-  }
-
-  #rest(server: Server): void {
-    this.#restless.add(server);
-  }
 }
 
-function isAsked(news: IkeNews): boolean {
-  return news?.kind === 'exchange' && news.step === 'asked';
-}
-
-function hasUnseen(server: Server, but: Party): boolean {
-  for (const party of server.parties.values()) if (party !== but && party.ikeUnseen) return true;
-  return false;
+/** An exchange makes a child SA, as far as can be told. */
+function expectChild(party: Party, exchange: Exchange, now: Instant): void {
+  const { ikeAuth } = exchangeTypes;
+  for (const child of party.open) {
+    if (child.exchange === exchange) return;
+    // EAP has several rounds for one SA (RFC 7296 2.16): the last one counts.
+    const isRound = exchange.type === ikeAuth && child.exchange?.type === ikeAuth && child.out === null;
+    if (!isRound || now - child.since > EXCHANGE_MS) continue;
+    child.exchange = exchange;
+    return;
+  }
+  newChild(party, exchange, now);
 }

@@ -3,13 +3,15 @@
 // with their limits; what follows from them is in esp-evidence.ts, esp-turns.ts and esp-pairing.ts.
 import type { Ipv4Address } from '../address.ts';
 import type { Spi } from '../wire/esp.ts';
-import type { Confidence } from './fact.ts';
 import type { Exchange } from './ike.ts';
 import type { Instant } from './machine.ts';
 import type { Turns } from './esp-turns.ts';
 
 /** TR-124 asks for four sessions of a device; rekeying doubles them. Those that are in use are never pushed out. */
 const MOST_OPEN_OF_DEVICE = 12;
+/** Beyond these the oldest are not waited for any more: every packet of an unknown SPI is weighed against each. */
+const MOST_OPEN_OF_SERVER = 256;
+const MOST_UNSEEN = 64;
 /** Times of packets that are remembered of one SPI. */
 const MOST_TIMES = 8;
 
@@ -37,7 +39,7 @@ export interface Child {
 export interface Inbound {
   readonly spi: Spi;
   readonly child: Child;
-  readonly confidence: Confidence;
+  readonly isCertain: boolean;
 }
 
 /** An inbound SPI that is held or on trial. */
@@ -49,11 +51,18 @@ export interface Unsettled {
   readonly held: number[];
   /** When packets came, latest last. */
   readonly arrivedAt: Instant[];
+  /** When the last packets came that did not come together with others: a repeating server waits longer each time. */
+  readonly bursts: Instant[];
+  burstCount: number;
   packets: number;
-  /** How well what was seen fits each device: sums of logarithms of likelihoods. */
-  readonly scores: Map<Party, number>;
+  /** How well its packets' times fit each child, or a device that expects none: logarithms of rates, added up. */
+  readonly fits: Map<Child | Party, number>;
+  /** What else speaks for a device or against it: logarithms of odds, added up. */
+  readonly leanings: Map<Party, number>;
   /** To whom it is given for now. */
   on: Party | null;
+  /** Which of its children it seems to be. */
+  child: Child | null;
   /** Since when. */
   onSince: Instant;
   /** When `on` got the latest packet, and whether it has still to show that it was its own. */
@@ -72,17 +81,16 @@ export interface Party {
   readonly client: Ipv4Address;
   readonly server: Server;
   readonly outs: Map<Spi, Child>;
-  /** Children whose inbound SPI is not settled, oldest first. */
+  /** Its settled inbound SPIs. */
+  readonly ins: Set<Spi>;
+  /** Children whose inbound SPI is not settled, oldest first; see `newChild`. */
   readonly open: Set<Child>;
   /** Children whose outbound SPI is not known though the inbound one is: the server has spoken first. */
   readonly early: Set<Child>;
-  /** It has SAs that no exchange was seen for: more may come in the same way. */
-  ikeUnseen: boolean;
   /** Its settled inbound SPIs: how many an answer began, how many the server, and from where they are. */
   called: number;
   uncalled: number;
   readonly habit: SpiHabit;
-  lastAt: Instant;
 }
 
 /** From which ranges a device's implementation has taken its SPIs so far. */
@@ -95,6 +103,10 @@ export interface SpiHabit {
 export interface Server {
   readonly address: Ipv4Address;
   readonly parties: Map<Ipv4Address, Party>;
+  /** The open children of all devices, oldest first. */
+  readonly open: Set<Child>;
+  /** Devices that have SAs which no exchange was seen for, the latest last. */
+  readonly unseen: Set<Party>;
   readonly ins: Map<Spi, Inbound>;
   readonly unsettled: Map<Spi, Unsettled>;
   /** Inbound SPIs that were forgotten in the kernel, and whose they were. */
@@ -103,15 +115,40 @@ export interface Server {
   /** Shortest time from a device's message to the server's answer, and by how much others exceed it. */
   roundTripMs: number;
   spreadMs: number;
-  lastAt: Instant;
+  /** Packets for nobody: see `countStray`. */
+  readonly strays: { since: Instant; count: number; notedAt: Instant };
+  /** In the order of use. */
+  movedAt: Instant;
   wokenAt: Instant;
 }
 
+/** A child SA of which something has been seen, and whose inbound SPI is expected. */
 export function newChild(party: Party, exchange: Exchange | null, now: Instant): Child {
   const child: Child = { party, exchange, since: now, out: null, in: null };
-  party.open.add(child);
-  if (party.open.size > MOST_OPEN_OF_DEVICE) party.open.delete(party.open.values().next().value!);
+  open(child);
   return child;
+}
+
+export function open(child: Child): void {
+  const { party } = child;
+  party.open.add(child);
+  party.server.open.add(child);
+  if (party.open.size > MOST_OPEN_OF_DEVICE) close(party.open.values().next().value!);
+  if (party.server.open.size > MOST_OPEN_OF_SERVER) close(party.server.open.values().next().value!);
+}
+
+/** Nothing more is expected of it. */
+export function close(child: Child): void {
+  child.party.open.delete(child);
+  child.party.server.open.delete(child);
+}
+
+/** Its IKE runs where nobody sees it. */
+export function noteUnseen(party: Party): void {
+  const { unseen } = party.server;
+  unseen.delete(party);
+  unseen.add(party);
+  if (unseen.size > MOST_UNSEEN) unseen.delete(unseen.values().next().value!);
 }
 
 export function remember(times: Instant[], now: Instant): void {
