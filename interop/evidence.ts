@@ -1,10 +1,10 @@
 // What a person needs to find out why a row failed: what did not hold, the logs of the programs, the
 // gateway's ruleset with its maps, conntrack, the daemon's log, and where the capture is.
 import type { StageResult } from './play.ts';
-import type { Row } from './row.ts';
+import type { Setting } from './row.ts';
 import type { World } from './world.ts';
 
-export function renderEvidence(row: Row, world: World, stages: readonly StageResult[]): string {
+export function renderEvidence(row: Setting, world: World, stages: readonly StageResult[]): string {
   const { household } = world;
   const shown = (title: string, program: string, args: string[]): string => {
     let text: string;

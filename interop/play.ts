@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PROTOCOLS } from '../src/core/config/schema.ts';
 import { claimEqual, Disproved } from '../lab/wait.ts';
 import { renderEvidence } from './evidence.ts';
-import type { Row, Tunnel } from './row.ts';
+import type { Row, Setting, Trial, Tunnel } from './row.ts';
 import { ping, Transfers, untilAnswered, type Rates } from './transfer.ts';
 import { World, type Way } from './world.ts';
 
@@ -85,14 +85,9 @@ class Player {
 
   /** Whether it holds. */
   async #stage(stage: string, play: () => Promise<string>): Promise<boolean> {
-    try {
-      this.stages.push({ stage, holds: true, note: await play() });
-      return true;
-    } catch (error) {
-      const note = error instanceof Disproved ? error.message : ((error as Error).stack ?? String(error));
-      this.stages.push({ stage, holds: false, note });
-      return false;
-    }
+    const result = await playStage(stage, play);
+    this.stages.push(result);
+    return result.holds;
   }
 
   async #connect(index: number): Promise<void> {
@@ -215,25 +210,55 @@ class Player {
   }
 }
 
-export async function playRow(row: Row, way: Way): Promise<Result> {
+export function playRow(row: Row, way: Way): Promise<Result> {
+  return playIn(row, way, async (world) => {
+    await row.prepare(world);
+    const player = new Player(row, world);
+    await (way === 'throughway' ? player.playAll() : player.playBaseline());
+    return player;
+  });
+}
+
+export function playTrial(trial: Trial): Promise<Result> {
+  return playIn(trial, 'throughway', async (world) => {
+    const stages: StageResult[] = [];
+    for (const { title, play } of trial.steps) stages.push(await playStage(title, () => play(world)));
+    return { stages, rates: [] };
+  });
+}
+
+/** Builds the world, plays in it, and tears it down; a failure prints its evidence. */
+async function playIn(
+  setting: Setting,
+  way: Way,
+  play: (world: World) => Promise<Pick<Result, 'stages' | 'rates'>>,
+): Promise<Result> {
   const began = performance.now();
   let world: World | null = null;
-  let player: Player | null = null;
-  const stages: StageResult[] = [];
+  let played: Pick<Result, 'stages' | 'rates'>;
   try {
-    world = await World.build(row, way);
-    await row.prepare(world);
-    player = new Player(row, world);
-    await (way === 'throughway' ? player.playAll() : player.playBaseline());
+    world = await World.build(setting, way);
+    played = await play(world);
   } catch (error) {
-    stages.push({ stage: 'prepare', holds: false, note: (error as Error).stack ?? String(error) });
+    played = { stages: [failed('prepare', error)], rates: [] };
   }
-  stages.push(...(player?.stages ?? []));
-  const failed = stages.some(({ holds }) => !holds);
-  if (failed && way === 'throughway' && world !== null)
-    process.stdout.write(renderEvidence(row, world, stages));
-  await world?.close(failed && way === 'throughway');
-  return { id: row.id, way, stages, rates: player?.rates ?? [], seconds: Number(seconds(began)) };
+  const isTold = way === 'throughway' && played.stages.some(({ holds }) => !holds);
+  if (isTold && world !== null) process.stdout.write(renderEvidence(setting, world, played.stages));
+  await world?.close(isTold);
+  return { id: setting.id, way, ...played, seconds: Number(seconds(began)) };
+}
+
+async function playStage(stage: string, play: () => Promise<string>): Promise<StageResult> {
+  try {
+    return { stage, holds: true, note: await play() };
+  } catch (error) {
+    return failed(stage, error);
+  }
+}
+
+function failed(stage: string, error: unknown): StageResult {
+  const note = error instanceof Disproved ? error.message : ((error as Error).stack ?? String(error));
+  return { stage, holds: false, note };
 }
 
 function allOf<Value>(value: Value): Record<(typeof PROTOCOLS)[number], Value> {

@@ -26,7 +26,8 @@ export interface Rekey {
   play(world: World): Promise<void>;
 }
 
-export interface Row {
+/** What rows and trials share: who takes part. */
+export interface Setting {
   /** Such as `openvpn-udp`; what `--only` takes. */
   readonly id: string;
   readonly title: string;
@@ -35,14 +36,22 @@ export interface Row {
   readonly server: MachineKind;
   readonly device: MachineKind;
   readonly devices: number;
-  /** How many of them the ordinary stages connect; all, unless it says otherwise. */
-  readonly connected?: number;
   /** Whether it belongs to the part that takes under five minutes. */
   readonly isFast: boolean;
-  /** The passthrough that governs it, or null when it passes with all of them off. */
-  readonly governedBy: Protocol | null;
   /** More lines of the gateway's configuration. */
   readonly config?: string;
+}
+
+/** Programs that are no VPN, such as a scanner; each step says what it saw, and throws Disproved. */
+export interface Trial extends Setting {
+  readonly steps: readonly { readonly title: string; play(world: World): Promise<string> }[];
+}
+
+export interface Row extends Setting {
+  /** How many of them the ordinary stages connect; all, unless it says otherwise. */
+  readonly connected?: number;
+  /** The passthrough that governs it, or null when it passes with all of them off. */
+  readonly governedBy: Protocol | null;
   /** Megabytes of the transfer each way; 16 unless it says otherwise. */
   readonly megabytes?: number;
   /** Starts the server. */

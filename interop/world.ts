@@ -9,7 +9,7 @@ import { Household, type Host } from '../lab/topologies/household.ts';
 import { claimEqual, until } from '../lab/wait.ts';
 import { Cell } from './cell.ts';
 import type { Machine } from './machine.ts';
-import type { MachineKind, Row, Tunnel } from './row.ts';
+import type { MachineKind, Setting, Tunnel } from './row.ts';
 import { treePath } from './trees.ts';
 import { UserModeLinux } from './uml.ts';
 
@@ -49,7 +49,7 @@ export class World {
     this.#capture = capture;
   }
 
-  static async build(row: Row, way: Way): Promise<World> {
+  static async build(row: Setting, way: Way): Promise<World> {
     const household = await Household.build({
       devices: row.devices,
       servers: 1,

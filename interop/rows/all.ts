@@ -1,9 +1,10 @@
 // Every row of the matrix, in its order.
-import type { Row } from '../row.ts';
+import type { Row, Trial } from '../row.ts';
 import { ANYCONNECT_ROWS } from './anyconnect.ts';
 import { L2TP_IPSEC_ROWS } from './l2tp-ipsec.ts';
 import { LIBRESWAN_ROWS } from './libreswan.ts';
 import { L2TP_ROWS } from './l2tp.ts';
+import { NAT_TRIALS } from './nat.ts';
 import { OPENVPN_ROWS } from './openvpn.ts';
 import { PPTP_ROWS } from './pptp.ts';
 import { SOFTETHER_ROWS } from './softether.ts';
@@ -23,3 +24,5 @@ export const ROWS: readonly Row[] = [
   ...L2TP_IPSEC_ROWS,
   ...SOFTETHER_ROWS,
 ];
+
+export const TRIALS: readonly Trial[] = NAT_TRIALS;

@@ -5,10 +5,13 @@ import { claim, claimEqual, until } from '../../lab/wait.ts';
 import { ADDRESSES } from '../../lab/topologies/household.ts';
 import type { Machine } from '../machine.ts';
 import { LIBRESWAN, type Row, type Tunnel } from '../row.ts';
-import { ping } from '../transfer.ts';
+import { ping, untilAnswered } from '../transfer.ts';
 import type { World } from '../world.ts';
 
 const SERVER_INSIDE = '10.99.0.1';
+/** A person who waits for a call to come in would wait as long. */
+const SERVER_FIRST_MS = 10_000;
+
 const insideOf = (index: number): string => `10.98.0.${index + 1}`;
 
 const SETUP = 'config setup\n  protostack=xfrm\n  uniqueids=no\n  dnssec-enable=no\n  ikev1-policy=accept\n';
@@ -103,20 +106,15 @@ function libreswan(version: 1 | 2, devices: number): Row {
         title: 'every client renews the SA at once',
         play: (world) =>
           renewed(world, async () => {
-            await Promise.all(
-              world.devices.map((device) => device.run('ipsec whack --rekey-ipsec --name net')),
-            );
+            // IKEv1 has no command for it; asking for the connection again makes a new Quick Mode.
+            const command = version === 2 ? 'ipsec whack --rekey-ipsec --name net' : 'ipsec auto --up net';
+            await Promise.all(world.devices.map((device) => device.run(command, 60_000)));
           }),
       },
-      {
-        title: 'the server renews every SA and speaks first',
-        play: (world) =>
-          renewed(world, async () => {
-            for (const device of world.devices)
-              await world.server.run(`ipsec whack --rekey-ipsec --name ${device.name}`);
-            await serverFirst(world);
-          }),
-      },
+      // libreswan cannot be told to renew an IKEv1 SA as the responder that it was.
+      ...(version === 2
+        ? [{ title: 'the server renews every SA and speaks first', play: serverRenews }]
+        : []),
     ],
     checks: [
       {
@@ -131,11 +129,20 @@ function libreswan(version: 1 | 2, devices: number): Row {
   };
 }
 
-async function serverFirst({ server, tunnels }: World): Promise<void> {
+/**
+ * Every device's SA anew within a moment, and then the server pings before any device sends. To whom a new SPI
+ * belongs is then told by nothing but the order of events, so the gateway may need a few packets to find out.
+ */
+async function serverRenews(world: World): Promise<void> {
+  const { server, devices, tunnels } = world;
+  await renewed(world, async () => {
+    for (const device of devices) await server.run(`ipsec whack --rekey-ipsec --name ${device.name}`);
+  });
+  await Promise.all(tunnels.map((tunnel) => untilAnswered(server, tunnel!.deviceInside, SERVER_FIRST_MS)));
   for (const tunnel of tunnels)
     claimEqual(
-      await ping(server, tunnel!.deviceInside, 3),
-      3,
+      await ping(server, tunnel!.deviceInside, 5),
+      5,
       `answers of ${tunnel!.deviceInside} to the server`,
     );
 }
