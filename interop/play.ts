@@ -222,7 +222,7 @@ export function playRow(row: Row, way: Way): Promise<Result> {
 export function playTrial(trial: Trial): Promise<Result> {
   return playIn(trial, 'throughway', async (world) => {
     const stages: StageResult[] = [];
-    for (const { title, play } of trial.steps) stages.push(await playStage(title, () => play(world)));
+    for (const step of trial.steps) stages.push(await playStage(step.title, () => step.play(world)));
     return { stages, rates: [] };
   });
 }
