@@ -243,7 +243,7 @@ async function playIn(
     played = { stages: [failed('prepare', error)], rates: [] };
   }
   const isTold = way === 'throughway' && played.stages.some(({ holds }) => !holds);
-  if (isTold && world !== null) process.stdout.write(renderEvidence(setting, world, played.stages));
+  if (isTold && world !== null) process.stdout.write(await renderEvidence(setting, world, played.stages));
   await world?.close(isTold);
   return { id: setting.id, way, ...played, seconds: Number(seconds(began)) };
 }

@@ -54,14 +54,17 @@ export class World {
       devices: row.devices,
       servers: 1,
       taps: false,
-      running: way === 'throughway',
+      running: false,
       ...(row.config === undefined ? {} : { config: row.config }),
     });
-    if (way === 'masquerade') {
+    const folder = mkdtempSync(join(tmpdir(), `throughway-interop-${row.id}-`));
+    if (way === 'throughway') {
+      household.daemon.traceTo = `${folder}/transcript`;
+      await household.daemon.start();
+    } else {
       household.gateway.sysctl('net.ipv4.ip_forward', '1');
       household.gateway.run('nft', ['-f', '-'], MASQUERADE);
     }
-    const folder = mkdtempSync(join(tmpdir(), `throughway-interop-${row.id}-`));
     const capture = await startCapture(household, `${folder}/wan.pcap`);
     const machines = [
       makeMachine(household.server, row.server),
@@ -71,8 +74,9 @@ export class World {
     return new World(way, household, server!, devices, folder, capture);
   }
 
-  get capturePath(): string {
-    return `${this.#folder}/wan.pcap`;
+  /** Where the capture of the WAN and the daemon's transcripts are. */
+  get folder(): string {
+    return this.#folder;
   }
 
   /**
@@ -83,17 +87,17 @@ export class World {
     const args = [treePath('main'), 'tcpdump', '-n', '-r', '-', 'net 192.168.0.0/16 or src net 10.0.0.0/8'];
     const seen = this.household.isp.run('sh', [
       '-c',
-      `chroot "$0" "$@" < ${this.capturePath} 2> /dev/null`,
+      `chroot "$0" "$@" < ${this.#folder}/wan.pcap 2> /dev/null`,
       ...args,
     ]);
     claimEqual(seen.split('\n').slice(0, 3).join('; '), '', 'packets with a private address at the provider');
   }
 
-  async close(keepCapture: boolean): Promise<void> {
+  async close(keepFolder: boolean): Promise<void> {
     this.#capture.kill('SIGINT');
     for (const machine of [this.server, ...this.devices]) machine.close();
     await this.household.close();
-    if (!keepCapture) rmSync(this.#folder, { recursive: true, force: true });
+    if (!keepFolder) rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 

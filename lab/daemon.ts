@@ -20,6 +20,9 @@ export class Daemon {
   readonly #namespace: Namespace;
   #child: ChildProcess | null = null;
   #log = '';
+  /** Where each process writes its transcript, `PATH-1`, `PATH-2` and so on; nowhere unless set. */
+  traceTo: string | null = null;
+  #launched = 0;
   /** Of the last process that ended. */
   exitStatus: number | null = null;
 
@@ -68,6 +71,8 @@ export class Daemon {
   /** Starts the process without waiting for it; `wrapper` is a command that runs it. */
   launch(environment: NodeJS.ProcessEnv = {}, wrapper: readonly string[] = []): void {
     const run = ['run', '--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket];
+    this.#launched += 1;
+    if (this.traceTo !== null) run.push('--trace', `${this.traceTo}-${this.#launched}`);
     // It ends with the lab, also when the lab is killed.
     const args = ['--pdeathsig', 'KILL', ...wrapper, PROGRAM, ...run];
     const child = this.#namespace.start('setpriv', args, {

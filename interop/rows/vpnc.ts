@@ -1,10 +1,8 @@
 // vpnc 0.5 with `NAT Traversal Mode none`: IKEv1 aggressive mode with XAUTH, and raw ESP made by the program
 // itself, to strongSwan with the kernel's ESP. Four devices within the same second.
-import { until } from '../../lab/wait.ts';
 import { ADDRESSES } from '../../lab/topologies/household.ts';
 import { CELL, UML, type Row, type Tunnel } from '../row.ts';
-import type { World } from '../world.ts';
-import { listChildren, PSK, renderConnection, SERVER_INSIDE, startCharon } from './strongswan-config.ts';
+import { PSK, renderConnection, SERVER_INSIDE, startCharon } from './strongswan-config.ts';
 
 const POOL = '10.98.0.0/24';
 
@@ -65,22 +63,9 @@ function vpnc(devices: number): Row {
     async disconnect({ devices: all }, index) {
       await all[index]!.run('pkill -x vpnc; while pgrep -x vpnc; do sleep 0.1; done');
     },
-    rekeys: [{ title: 'the server renews every SA', play: serverRenews }],
+    // vpnc renews nothing, and does not answer a server that does.
+    rekeys: [],
   };
-}
-
-/** vpnc itself never renews; Cisco's servers do. */
-async function serverRenews({ server, devices }: World): Promise<void> {
-  const before = (await listChildren(server)).map(({ outbound }) => outbound);
-  await server.run('swanctl --rekey --child net');
-  await until(
-    'a new SPI of every device at the server',
-    async () =>
-      (await listChildren(server)).filter(
-        ({ state, outbound }) => state === 'INSTALLED' && !before.includes(outbound),
-      ).length >= devices.length,
-    20_000,
-  );
 }
 
 export const VPNC_ROWS: readonly Row[] = [vpnc(2), vpnc(4)];
