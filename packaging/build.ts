@@ -1,6 +1,6 @@
 // From the sources to a package: the program is made JavaScript once, and packed for an architecture. The
 // same sources give the same bytes: times come from SOURCE_DATE_EPOCH or the last commit.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,7 +35,7 @@ export function buildPackages(
         );
       return buildDeb({
         root: ROOT,
-        program: join(work, 'app'),
+        program: join(work, 'program'),
         ui: existsSync(join(ui, 'index.html')) ? ui : null,
         product: { ...manifest, version: change.version ?? manifest.version },
         architecture,
@@ -61,15 +61,22 @@ function emitProgram(out: string): void {
         noCheck: true,
         rewriteRelativeImportExtensions: true,
         removeComments: true,
-        rootDir: join(ROOT, 'src'),
-        outDir: join(out, 'app'),
+        rootDir: ROOT,
+        outDir: join(out, 'program'),
         typeRoots: [join(ROOT, 'node_modules/@types')],
       },
-      include: [join(ROOT, 'src')],
-      exclude: [join(ROOT, 'src/**/*.test.ts'), join(ROOT, 'src/ui')],
+      // The lab is what "throughway selftest" plays.
+      include: [join(ROOT, 'src'), join(ROOT, 'lab')],
+      exclude: [join(ROOT, 'src/**/*.test.ts'), join(ROOT, 'lab/**/*.test.ts'), join(ROOT, 'src/ui')],
     }),
   );
   run('tsc', ['--project', config]);
+  for (const path of globSync('program/**/*.js', { cwd: out })) {
+    // Programs and threads that are started by their file's name, which tsc leaves as it is.
+    const text = readFileSync(join(out, path), 'utf8');
+    const renamed = text.replaceAll(/(new URL\('[^']+)\.ts(', import\.meta\.url\))/g, '$1.js$2');
+    if (renamed !== text) writeFileSync(join(out, path), renamed);
+  }
 }
 
 function epochSeconds(): number {

@@ -116,7 +116,7 @@ describe('the installed program', () => {
   it("starts Node as the project's own does", () => {
     const flags = /exec "\$node" (.*) "\$here/.exec(readFileSync(`${root}/bin/throughway`, 'utf8'))![1]!;
     expect(renderLauncher(readFileSync(`${root}/bin/throughway`, 'utf8'))).toBe(
-      `#!/bin/sh\nexec /usr/lib/throughway/node ${flags} /usr/lib/throughway/app/cli/main.js "$@"\n`,
+      `#!/bin/sh\nexec /usr/lib/throughway/node ${flags} /usr/lib/throughway/src/cli/main.js "$@"\n`,
     );
     expect(() => renderLauncher('#!/bin/sh\n')).toThrow('does not end as expected');
   });

@@ -41,7 +41,7 @@ export function buildDeb(options: DebOptions): string {
     const tree = new Tree(join(stage, 'tree'));
     const packages = readRuntimePackages(join(root, 'package-lock.json'), architecture);
     const licenses = layPackages(tree, root, packages);
-    layFolder(tree, options.program, `${APP}/app`);
+    layFolder(tree, options.program, APP);
     tree.write(
       `${APP}/package.json`,
       `${JSON.stringify({ name: product.name, version: product.version, type: 'module' })}\n`,
@@ -52,6 +52,8 @@ export function buildDeb(options: DebOptions): string {
       renderLauncher(readFileSync(join(root, 'bin/throughway'), 'utf8')),
       0o755,
     );
+    // Where the lab of "throughway selftest" looks for it.
+    tree.link(`${APP}/bin/throughway`, '../../../bin/throughway');
     laySystemFiles(tree, options);
     const name = `${product.name}_${product.version}_${architecture}`;
     const sbom = renderSbom(product, architecture, packages);
@@ -126,7 +128,7 @@ function layFolder(tree: Tree, folder: string, to: string): void {
 export function renderLauncher(source: string): string {
   const flags = /^exec "\$node" (.*) "\$here\/src\/cli\/main\.ts" "\$@"$/m.exec(source)?.[1];
   if (flags === undefined) throw new Error('bin/throughway does not end as expected');
-  return `#!/bin/sh\nexec /${APP}/node ${flags} /${APP}/app/cli/main.js "$@"\n`;
+  return `#!/bin/sh\nexec /${APP}/node ${flags} /${APP}/src/cli/main.js "$@"\n`;
 }
 
 function laySystemFiles(tree: Tree, { root, product, epochSeconds }: DebOptions): void {
@@ -157,7 +159,7 @@ Architecture: ${architecture}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${sizeKib}
 Depends: adduser, libc6 (>= 2.28), libgcc-s1 (>= 4.2), libnftables1 (>= 1.0.6), libstdc++6 (>= 6)
-Recommends: nftables
+Recommends: iproute2, nftables
 Suggests: dnsmasq
 Section: net
 Priority: optional
