@@ -21,7 +21,7 @@ describe.skipIf(!process.env['THROUGHWAY_NETNS'])('the kernel takes every rulese
       for (const { text } of [...cases, ...cases.toReversed()]) {
         await nft.run(text);
         const listed = await nft.run('list table inet throughway', 'terse');
-        expect(listed).toContain('chain forward');
+        expect(listed).toContain('chain prerouting');
       }
       nft.close();
     });
