@@ -76,7 +76,7 @@ export const doctorScenarios: readonly Scenario[] = [
     'table-changed',
     'put them back',
     async (household) => {
-      const { gateway, daemon } = household;
+      const { gateway } = household;
       const isThere = (): boolean => gateway.run('nft', ['list chains']).includes('table inet throughway');
       for (let count = 0; count < 3; count += 1) {
         gateway.run('nft', ['delete table inet throughway']);
