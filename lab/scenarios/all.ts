@@ -23,6 +23,7 @@ import { ownTunnelScenarios } from './own-tunnels.ts';
 import { pptpScenarios } from './pptp.ts';
 import { pptpLimitScenarios } from './pptp-limits.ts';
 import { pptpSwitchScenarios } from './pptp-switch.ts';
+import { webScenarios } from './web.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...espScenarios,
@@ -48,4 +49,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...doctorConnectionScenarios,
   ...doctorHealthyScenarios,
   ...troubleScenarios,
+  ...webScenarios,
 ];

@@ -42,7 +42,9 @@ async function runTyped([name, ...rest]: readonly string[]): Promise<number> {
 export function parseTyped(name: string, rest: readonly string[]): { command: Command; given: Given } {
   const command = findCommand(name === '--version' ? 'version' : name);
   const given = parse(command, rest);
-  if (given.args.length !== command.args.length && !given.flag('help')) {
+  const least = command.args.filter((one) => !one.startsWith('[')).length;
+  const isFitting = given.args.length >= least && given.args.length <= command.args.length;
+  if (!isFitting && !given.flag('help')) {
     const wanted = command.args.length === 0 ? 'no argument' : command.args.join(' ');
     throw new UsageError(
       `"throughway ${command.name}" takes ${wanted}; ${given.args.length === 0 ? 'none was' : `"${given.args.join(' ')}" was`} given. See "throughway ${command.name} --help".`,

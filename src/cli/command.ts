@@ -12,7 +12,7 @@ export interface Option {
 
 export interface Command {
   readonly name: string;
-  /** The arguments as the help shows them, such as `PROTOCOL`. */
+  /** The arguments as the help shows them, such as `PROTOCOL`; those that may be left out in brackets. */
   readonly args: readonly string[];
   readonly summary: string;
   readonly options: readonly Option[];

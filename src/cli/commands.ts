@@ -1,7 +1,10 @@
 // The one table of commands: the help, the parsing and the manual come from it.
+import { applyCommand, confirmCommand, revertCommand } from './apply.ts';
+import { backupCommand, restoreCommand } from './backup.ts';
 import { checkConfigCommand } from './check-config.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion.ts';
+import { configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { explainCommand } from './explain.ts';
@@ -18,6 +21,8 @@ import { eventsCommand } from './events.ts';
 import { sessionCommand } from './session.ts';
 import { sessionsCommand } from './sessions.ts';
 import { disableCommand, enableCommand } from './switch.ts';
+import { tokenCommand } from './token.ts';
+import { userCommand } from './user.ts';
 import { versionCommand } from './version.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -38,6 +43,14 @@ export const COMMANDS: readonly Command[] = [
   selftestCommand,
   explainCommand,
   checkConfigCommand,
+  configCommand,
+  applyCommand,
+  confirmCommand,
+  revertCommand,
+  backupCommand,
+  restoreCommand,
+  userCommand,
+  tokenCommand,
   printRulesetCommand,
   downCommand,
   completionCommand(() => COMMANDS),

@@ -50,6 +50,7 @@ export const firstRunSchema = z
     addresses: z.array(z.string()).readonly().meta({ description: 'Where the page is served.' }),
   })
   .meta({ id: 'FirstRun' });
+export type FirstRun = z.output<typeof firstRunSchema>;
 
 export const firstUserSchema = z.strictObject({
   code: z.string().max(32).meta({ description: 'The one-time code that the daemon printed in its log.' }),
