@@ -9,6 +9,8 @@ import { emitKeypressEvents } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DEFAULTS } from '../src/cli/command.ts';
+import { renderSessions } from '../src/cli/session-table.ts';
+import { hasColours, paint } from '../src/cli/words.ts';
 import { PROTOCOLS, type Protocol } from '../src/core/config/schema.ts';
 import { demoSessions, type DemoSession } from './demo-sessions.ts';
 import { renderTable, type DemoRow } from './demo-table.ts';
@@ -111,12 +113,15 @@ async function playLive(household: Household, runners: readonly Runner[]): Promi
   process.stdout.write('\u001b[?25l');
   while (!stop.signal.aborted) {
     const { passthrough, problems } = await household.daemon.status();
+    const told = await tellSessions(household, process.stdout.columns);
     const lines = [
       DRAWING,
       ...renderTable(
         runners.map((runner) => runner.row),
         passthrough,
       ),
+      '',
+      ...told,
       '',
       'p, l, i switch PPTP, L2TP, IPsec   q ends',
       note,
@@ -130,6 +135,13 @@ async function playLive(household: Household, runners: readonly Runner[]): Promi
   await Promise.all(work);
 }
 
+/** What the gateway tells of the same connections: `throughway sessions`. */
+async function tellSessions(household: Household, width: number): Promise<string[]> {
+  const style = { width, colours: hasColours(process.stdout), now: Date.now() };
+  const { title, rows } = renderSessions(await household.daemon.sessions(), style);
+  return [paint('throughway sessions', 1, style.colours), title, ...rows.flat()];
+}
+
 /** Plays everything once; resolves to the sentences that did not hold. */
 async function playOnce(household: Household, runners: readonly Runner[]): Promise<string[]> {
   const faults: string[] = [];
@@ -139,7 +151,7 @@ async function playOnce(household: Household, runners: readonly Runner[]): Promi
       `\n${title}\n\n${renderTable(
         runners.map((runner) => runner.row),
         passthrough,
-      ).join('\n')}\n`,
+      ).join('\n')}\n\n${(await tellSessions(household, Infinity)).join('\n')}\n`,
     );
   };
   const connectAll = (which: readonly Runner[]): Promise<unknown> =>

@@ -158,6 +158,25 @@ describe('PPTP', () => {
       7.000 << turned id=1 protocol=pptp state=up`);
     expect(only(machine).key).toContain(' 40001 ');
   });
+
+  it('a call that was ended by the switch is up again with the same Call ID', () => {
+    const machine = new SessionMachine(OPTIONS);
+    converse(machine, `${connected}\n1.500 >> flow change=new id=2 ${GRE} answered=true assured=true`);
+    machine.handle({ kind: 'switches', disabled: ['pptp'] }, 2000);
+    // Conntrack tells the figures of what was deleted.
+    const gone = `flow change=end id=2 ${GRE} answered=true assured=true out=40/4000 in=39/3900`;
+    machine.handle(parseSessionInput(gone), 2001);
+    machine.handle({ kind: 'switches', disabled: [] }, 3000);
+    expect(trafficOf(only(machine)).out.packets).toBe(40);
+    for (const [from, message] of [
+      ['lan', { kind: 'start-request' }],
+      ['lan', { kind: 'outgoing-call-request', callId: 7 }],
+      ['wan', { kind: 'outgoing-call-reply', callId: 12, peerCallId: 7 }],
+    ] as const) {
+      machine.handle({ ...pptp(from, message), clientPort: 40_001 } as Fact, 4000);
+    }
+    expect(only(machine)).toMatchObject({ id: 1, state: 'up', details: { 'Call ID of the server': '12' } });
+  });
 });
 
 function ike(

@@ -155,23 +155,21 @@ export class SessionMachine implements Machine<SessionInput, SessionEffect> {
       // The kernel has forgotten it in any case: it must negotiate anew.
       session.phase = 'opening';
       session.silence = session.espSilence = session.refusal = session.warning = null;
-      if (disabled.includes(governing)) this.#forget(session);
-      else this.#expectAgain(session, governing);
+      session.tunnels = [];
+      // Call IDs and cookies of what was; the next negotiation has others.
+      session.details = {};
+      // What its entries and pairs have carried is told with their end, a moment after they are off.
+      if (!disabled.includes(governing)) this.#expectAgain(session, governing);
       this.#table.touch(session);
     }
   }
 
   /** The device comes back from another port: that continues this session. */
   #expectAgain(session: SessionRecord, governing: SwitchName): void {
-    const key = placeholderKey(governing, session.client, session.server);
-    if (governing !== 'ipsec' && !this.#table.find(key)) this.#table.rename(session, key, session.protocol);
-  }
-
-  /** Its entries and pairs are gone from the kernel; what they have carried stays counted. */
-  #forget(session: SessionRecord): void {
     for (const flow of session.flows.toReversed()) this.#table.dropFlow(session, flow);
     for (const sa of session.sas.toReversed()) this.#table.dropSa(session, sa);
-    session.tunnels = [];
+    const key = placeholderKey(governing, session.client, session.server);
+    if (governing !== 'ipsec' && !this.#table.find(key)) this.#table.rename(session, key, session.protocol);
   }
 
   #end(id: number, now: Instant): void {
