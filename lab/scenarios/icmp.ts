@@ -137,6 +137,38 @@ export const icmpScenarios: readonly Scenario[] = [
     );
   }),
 
+  scenario('E17d', 'a device whose VPN has ended says so: no private address leaves', async (household) => {
+    const { device, server, ledger } = household;
+    const [session] = sessionsWithServer(household, 1);
+    await session!.begin();
+    const stranger = new EspPeer(household, device);
+    const quoted = emitIpv4Packet({
+      protocol: ipProtocols.esp,
+      source: server.address,
+      destination: device.address,
+      payload: stranger.packet(server.address, session!.spiIn, null),
+    });
+    const told = new IcmpPeer(household, server);
+    const icmp = new RawSocket(device, ipProtocols.icmp, () => {});
+    household.onClose(() => icmp.close());
+    // What a kernel answers when nobody takes ESP any more; the ledger looks at what leaves.
+    for (let count = 0; count < 3; count += 1)
+      icmp.send(
+        server.address,
+        emitIcmp({
+          kind: 'error',
+          type: icmpTypes.destinationUnreachable,
+          code: unreachableCodes.protocol,
+          pointer: 0,
+          nextHopMtuBytes: 0,
+          quoted: quoted.subarray(0, 28),
+        }),
+      );
+    session!.up();
+    await ledger.settle();
+    claimEqual(told.errors.length, 0, 'errors that the server got');
+  }),
+
   scenario('E19', 'AH is refused at once, with the reason', async (household) => {
     const { device, devices, server, ledger, daemon } = household;
     const [session] = sessionsWithServer(household, 1);

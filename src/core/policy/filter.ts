@@ -65,8 +65,8 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
       hook: null,
       rules: [
         rule(
-          'ct state vmap { established : goto lan_young, new : goto lan_new, invalid : goto lan_invalid }',
-          'What is related or untracked passes',
+          'ct state vmap { established : goto lan_young, new : goto lan_new, invalid : goto lan_invalid, related : goto lan_related }',
+          'What is untracked passes',
         ),
       ],
     },
@@ -91,6 +91,21 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
         rule(
           `fib daddr oifname ${wan} ${countAs('invalid')} drop`,
           'It would leave with its private address',
+        ),
+      ],
+    },
+    {
+      name: 'lan_related',
+      hook: null,
+      rules: [rule('meta nfproto ipv4 meta l4proto icmp goto lan_errors', 'ICMP errors of devices')],
+    },
+    {
+      name: 'lan_errors',
+      hook: null,
+      rules: [
+        rule(
+          `@th,0,8 { 3, 11, 12 } @th,136,8 50 fib daddr oifname ${wan} ${countAs('invalid')} drop`,
+          'About ESP: conntrack would let it leave with the private address, and quote it',
         ),
       ],
     },
