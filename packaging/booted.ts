@@ -23,6 +23,9 @@ mkdir -p /etc/systemd/system/throughway.service.d
 printf '[Service]\\nWatchdogSec=2\\n' > /etc/systemd/system/throughway.service.d/test.conf
 dpkg --install /result/throughway.deb > /result/install
 systemctl is-active throughway > /result/before
+# On a terminal, with the proposals and without dnsmasq; then the terminal is gone before anybody confirms.
+printf '\\n\\nn\\ny\\n' | script --quiet --return --command 'throughway setup' /dev/null > /result/questions
+{ nft list tables; ls /etc/throughway; cat /proc/sys/net/ipv4/ip_forward; systemctl is-enabled throughway; } > /result/taken-back
 throughway setup --lan lan0 --yes > /result/setup
 systemctl is-active throughway > /result/after
 throughway status --json > /result/status
@@ -87,6 +90,19 @@ systemd-nspawn --directory="${root}" --bind="${result}:/result" --register=no --
   };
   read('done');
   claimEqual(read('before'), 'inactive', 'the service before it is set up');
+  for (const part of [
+    'wan0',
+    'default route',
+    '+  lan: [lan0]',
+    'Type yes within 90 seconds',
+    'Nobody confirmed',
+  ])
+    claim(read('questions').includes(part), `the questions have "${part}": ${read('questions')}`);
+  claimEqual(
+    read('taken-back').split('\n'),
+    ['0', 'disabled'],
+    'what is left of a setup that nobody confirmed',
+  );
   claimEqual(read('after'), 'active', 'the service after it');
   claim(read('setup').includes('The gateway runs.'), `setup says: ${read('setup')}`);
   const { problems } = JSON.parse(read('status')) as { problems: string[] };

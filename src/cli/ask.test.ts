@@ -35,3 +35,13 @@ it('gives nothing when the terminal goes, then and from then on', async () => {
   expect(await answer).toBe('');
   expect(await asker.ask('b?', 90_000)).toBe('');
 });
+
+it('takes what was typed ahead, but not for a question with a time limit', async () => {
+  input.write('one\ntwo\nthree\n');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await asker.ask('a?')).toBe('one');
+  expect(await asker.ask('b?')).toBe('two');
+  const limited = asker.ask('c?', 90_000);
+  input.write('four\n');
+  expect(await limited).toBe('four');
+});

@@ -1,5 +1,6 @@
 // Questions on the terminal. An answer that does not come, because the time is over or the terminal is gone,
-// is an empty one.
+// is an empty one. What is typed ahead is taken for the next question, but not for one with a time limit,
+// whose answer must mean what it says.
 import { createInterface } from 'node:readline';
 
 export interface Asker {
@@ -13,30 +14,39 @@ export function openAsker(
   output: NodeJS.WritableStream = process.stdout,
 ): Asker {
   const terminal = createInterface({ input, output });
+  const typed: string[] = [];
   let isGone = false;
+  let waiting: ((answer: string) => void) | null = null;
+  terminal.on('line', (line) => {
+    if (waiting === null) typed.push(line);
+    else waiting(line);
+  });
   terminal.once('close', () => {
     isGone = true;
+    waiting?.('');
   });
   return {
     ask: (question, patienceMs) =>
       new Promise((resolve) => {
-        if (isGone) {
-          resolve('');
+        if (patienceMs !== undefined) typed.length = 0;
+        output.write(question);
+        const ahead = typed.shift();
+        if (ahead !== undefined || isGone) {
+          output.write('\n');
+          resolve(ahead ?? '');
           return;
         }
         let timer: NodeJS.Timeout | undefined;
-        const end = (answer: string): void => {
+        waiting = (answer) => {
           clearTimeout(timer);
-          terminal.off('close', giveUp);
+          waiting = null;
           resolve(answer);
         };
-        const giveUp = (): void => {
-          output.write('\n');
-          end('');
-        };
-        terminal.once('close', giveUp);
-        if (patienceMs !== undefined) timer = setTimeout(giveUp, patienceMs);
-        terminal.question(question, end);
+        if (patienceMs !== undefined)
+          timer = setTimeout(() => {
+            output.write('\n');
+            waiting?.('');
+          }, patienceMs);
       }),
     close: () => terminal.close(),
   };
