@@ -3,6 +3,7 @@
 import { measureMemory, measureStartUp } from './daemon-cost.ts';
 import { measureElements } from './elements.ts';
 import type { Figures } from './figures.ts';
+import { measureFlood, measureObserving, measureSoak } from './observing.ts';
 import { measureReloads, measureSpoofing } from './reloads.ts';
 import { measureSessions } from './sessions.ts';
 import { measureSwitching } from './switching.ts';
@@ -18,6 +19,9 @@ export const daemonParts = {
   'start-up': measureStartUp,
   memory: measureMemory,
   sessions: measureSessions,
+  observing: measureObserving,
+  flood: measureFlood,
+  soak: measureSoak,
 } as const satisfies Record<string, () => Promise<Figures>>;
 
 export type DaemonPart = keyof typeof daemonParts;

@@ -17,6 +17,8 @@ export class Daemon {
   configPath: string;
   readonly stateDir: string;
   readonly socket: string;
+  /** Of each process that is started. */
+  environment: NodeJS.ProcessEnv = {};
   readonly #namespace: Namespace;
   #child: ChildProcess | null = null;
   #log = '';
@@ -77,7 +79,7 @@ export class Daemon {
     const args = ['--pdeathsig', 'KILL', ...wrapper, PROGRAM, ...run];
     const child = this.#namespace.start('setpriv', args, {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...this.environment, ...environment },
     });
     child.stderr!.on('data', (chunk: Buffer) => {
       this.#log += chunk.toString();

@@ -19,3 +19,8 @@ export function scenario(
 ): Scenario {
   return { id, title, play, household };
 }
+
+/** The same, with the daemon's pairing off: what the kernel's rules do alone, as when no daemon lives. */
+export function pairedByKernel(one: Scenario): Scenario {
+  return { ...one, household: { ...one.household, pairing: 'kernel' } };
+}

@@ -1,10 +1,11 @@
 // Every scenario, in the order in which they are played.
-import type { Scenario } from '../scenario.ts';
 import { doctorConnectionScenarios } from './doctor-connections.ts';
 import { doctorHealthyScenarios } from './doctor-healthy.ts';
+import { pairedByKernel, type Scenario } from '../scenario.ts';
 import { doctorScenarios } from './doctor.ts';
 import { espScenarios } from './esp.ts';
 import { espLimitScenarios } from './esp-limits.ts';
+import { espPairedScenarios } from './esp-paired.ts';
 import { espRekeyScenarios } from './esp-rekey.ts';
 import { fastPathScenarios } from './fast-path.ts';
 import { fragmentScenarios } from './fragments.ts';
@@ -26,9 +27,10 @@ import { pptpSwitchScenarios } from './pptp-switch.ts';
 import { webScenarios } from './web.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
-  ...espScenarios,
-  ...espRekeyScenarios,
-  ...espLimitScenarios,
+  ...espScenarios.map(pairedByKernel),
+  ...espRekeyScenarios.map(pairedByKernel),
+  ...espLimitScenarios.map(pairedByKernel),
+  ...espPairedScenarios,
   ...fragmentScenarios,
   ...fastPathScenarios,
   ...icmpScenarios,
@@ -41,7 +43,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...otherScenarios,
   ...otherTableScenarios,
   ...ipv6Scenarios,
-  ...ownTunnelScenarios,
+  ...ownTunnelScenarios.map(pairedByKernel),
   ...gatewayScenarios,
   ...sessionScenarios,
   ...probeScenarios,

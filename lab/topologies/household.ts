@@ -51,6 +51,8 @@ export interface HouseholdOptions {
   readonly ipv6?: boolean;
   /** Whether this process sees every frame, for ledger and captures; true unless said otherwise. */
   readonly taps?: boolean;
+  /** Who pairs ESP: the daemon, unless it is the kernel's rules that are to be seen. */
+  readonly pairing?: 'daemon' | 'kernel';
   /** Whether the daemon is started; true unless said otherwise. */
   readonly running?: boolean;
 }
@@ -120,6 +122,7 @@ export class Household {
   static async build(options: HouseholdOptions = {}): Promise<Household> {
     const household = new Household(options);
     if (options.ipv6) await until('the IPv6 addresses to be usable', () => !household.#hasTentative());
+    if (options.pairing === 'kernel') household.daemon.environment = { THROUGHWAY_PAIRING: 'kernel' };
     if (options.running ?? true) await household.daemon.start();
     return household;
   }

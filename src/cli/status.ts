@@ -34,6 +34,11 @@ export function renderStatus(status: Status): string {
     lines.push('', 'Counted since the table was made:');
     for (const drop of drops) lines.push(`${String(drop.packets).padStart(9)}  ${drop.sentence}`);
   }
+  if (status.observation) {
+    const { copies, missed } = status.observation;
+    const lost = missed > 0 ? `, ${missed} missed because too many came at once` : '';
+    lines.push('', `${String(copies).padStart(9)}  copies of packets were read to know the sessions${lost}.`);
+  }
   lines.push('');
   if (status.problems.length === 0) lines.push('No problems.');
   for (const problem of status.problems) lines.push(`! ${problem}`);

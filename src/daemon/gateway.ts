@@ -42,7 +42,7 @@ import { KernelTable, listOtherTables } from './kernel-table.ts';
 import { LAST_GOOD, loadConfig } from './load-config.ts';
 import type { Log } from './log.ts';
 import type { Released } from './sessions.ts';
-import type { InterfaceStatus, Status } from './status.ts';
+import type { InterfaceStatus, ObservationStatus, Status } from './status.ts';
 import { applySysctls, forwardingTrouble, restoreSysctls } from './sysctls.ts';
 import { VERSION } from './version.ts';
 
@@ -55,6 +55,7 @@ const MOST_RESTORED = 1_000;
 export interface GatewayOptions {
   /** The interfaces or their addresses may have changed. */
   readonly onTerritory: (territory: Territory) => void;
+  readonly observation: () => ObservationStatus | undefined;
   readonly configPath: string;
   readonly state: StateDirectory;
   readonly nft: Nft;
@@ -301,6 +302,7 @@ export class Gateway {
       lan: this.#config.interfaces.lan.map((name) => this.#describe(name)),
       nft: this.#options.nft.way,
       problems,
+      observation: this.#options.observation(),
       drops: DROP_REASONS.map(({ name, sentence }) => ({
         name,
         sentence,

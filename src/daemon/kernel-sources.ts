@@ -22,6 +22,14 @@ const REST_FACTOR = 40;
 /** After announcements were lost; they are lost again when it is done too often. */
 const RELIST_MS = 500;
 
+/**
+ * What is held back for another device's turn is copied at once, and the message that took the turn only
+ * behind more rules, perhaps on another processor: its copy may come later, and must be heard first.
+ */
+const OVERTAKEN_MS = 4;
+const isOvertaken = (kind: CopyKind): boolean =>
+  kind === 'ike-held-lan' || kind === 'ike-held-wan' || kind === 'esp-held-out';
+
 export interface SourceOptions {
   readonly table: TableReader;
   readonly wants: (glance: ConntrackGlance) => boolean;
@@ -94,7 +102,9 @@ export class KernelSources {
     if (what === null) return;
     if (what === 'wan' || what === 'ike-held-wan') this.#conntrack?.receiveNow();
     const held = HELD_KINDS.has(what) ? this.#options.hold(what, payload) : null;
-    this.#options.onInput({ kind: 'copy', what, packet: payload, held });
+    const input: Observation = { kind: 'copy', what, packet: payload, held };
+    if (isOvertaken(what)) setTimeout(() => this.#closed || this.#options.onInput(input), OVERTAKEN_MS);
+    else this.#options.onInput(input);
   }
 
   #schedule(ms: number): void {

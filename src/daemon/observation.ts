@@ -9,8 +9,9 @@ import type { Territory } from '../core/alg/flow-table.ts';
 import type { Instant, Machine } from '../core/alg/machine.ts';
 import { Observer, type Observation as Input } from '../core/alg/observer.ts';
 import { renderFact, renderPairingEffect } from '../core/alg/transcript.ts';
+import { OBSERVATION_GROUP } from '../core/policy/observe.ts';
 import { TABLE_NAME } from '../core/policy/ruleset.ts';
-import { ALIVE_KEY, ALIVE_MS, RELEASE_MARK } from '../core/policy/turns.ts';
+import { ALIVE_KEY, ALIVE_MS, RELEASE_MARK, TRANSLATE_MARK } from '../core/policy/turns.ts';
 import { LinuxError } from '../linux/libc.ts';
 import { TableReader, type ElementStep } from '../linux/nft-table.ts';
 import { PacketSender } from '../linux/packet-sender.ts';
@@ -31,6 +32,7 @@ export interface ObservationOptions {
   readonly pairing: Machine<Fact, PairingEffect> | null;
   /** How long a pair lives in the kernel without a packet. */
   readonly espIdleMs: () => number;
+  readonly isIkePreserved: () => boolean;
   /** Told each fact, and each decision, in order. */
   readonly onFact: (fact: Fact, now: Instant) => void;
   readonly onDecision: (effect: PairingEffect, now: Instant) => void;
@@ -48,7 +50,7 @@ export class Observation {
   readonly #observer = new Observer();
   readonly #held = new HeldPackets();
   readonly #table = new TableReader(TABLE_NAME);
-  readonly #tracked = new PacketSender(null);
+  readonly #tracked = new PacketSender(TRANSLATE_MARK);
   readonly #untracked = new PacketSender(RELEASE_MARK);
   readonly #sources: KernelSources;
   readonly #effects: PairingEffects;
@@ -74,6 +76,7 @@ export class Observation {
       untracked: this.#untracked,
       espIdleMs: options.espIdleMs,
       wanAddress: () => this.#wanAddress,
+      isIkePreserved: options.isIkePreserved,
       locate: (packet) => this.#observer.locate(packet),
       onTrouble: (sentence) => options.onTrouble('pairing', sentence),
     });
@@ -89,7 +92,7 @@ export class Observation {
       if (!(error instanceof LinuxError)) throw error;
       const reason =
         error.errno === 'EPERM'
-          ? `Another program reads the packets' copies (NFLOG group ${RELEASE_MARK}); stop it.`
+          ? `Another program reads the packets' copies (NFLOG group ${OBSERVATION_GROUP}); stop it.`
           : `The kernel makes no copies of packets (${error.message}); load the module "nfnetlink_log".`;
       this.#options.onTrouble(
         'observation',

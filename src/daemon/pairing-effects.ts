@@ -2,11 +2,16 @@
 // were held sent on. One after the other, in the order they were asked for, so that a packet is never
 // sent before its pair stands. Decides nothing.
 import { ipv4Bytes, type Ipv4Address } from '../core/address.ts';
-import { holderKey, inboundKey, outboundKey } from '../core/alg/esp-element.ts';
+import { cookieKey, holderKey, inboundKey, outboundKey } from '../core/alg/esp-element.ts';
 import type { PairingEffect } from '../core/alg/fact.ts';
+import { COOKIE_SECONDS } from '../core/policy/ike.ts';
 import { TURN_MS } from '../core/policy/turns.ts';
 import { WireError } from '../core/wire/bytes.ts';
+import { parseEsp } from '../core/wire/esp.ts';
 import { forwardIpv4, type Forwarding } from '../core/wire/forwarded.ts';
+import { parseIpv4Packet } from '../core/wire/ipv4.ts';
+import { parseIsakmpHeader } from '../core/wire/isakmp.ts';
+import { parseUdp } from '../core/wire/udp.ts';
 import type { PacketSender } from '../linux/packet-sender.ts';
 import { LinuxError } from '../linux/libc.ts';
 import type { TableReader } from '../linux/nft-table.ts';
@@ -25,6 +30,8 @@ export interface PairingEffectsOptions {
   /** How long a pair lives without a packet. */
   readonly espIdleMs: () => number;
   readonly wanAddress: () => Ipv4Address | null;
+  /** IKE keeps its source port, and passes without conntrack. */
+  readonly isIkePreserved: () => boolean;
   /** The LAN's end of an inbound packet that still has the WAN address. */
   readonly locate: (packet: Uint8Array) => { readonly client: Ipv4Address; readonly port: number } | null;
   /** The kernel refused it; null when it takes everything again. */
@@ -56,6 +63,8 @@ export class PairingEffects {
       await this.#perform(effect);
       if (effect.kind === 'pair') this.#options.onTrouble(null);
     } catch (error) {
+      // A held packet that makes no sense is not sent on.
+      if (error instanceof WireError) return;
       if (!(error instanceof LinuxError)) throw error;
       const full =
         error.errno === 'ENFILE' ? 'The table of ESP pairs is full, so' : 'The kernel refused a change, so';
@@ -99,8 +108,10 @@ export class PairingEffects {
         break;
       case 'deliver':
         this.#send(effect.held, { destination: effect.client });
+        await this.#mendPair(effect.held, effect.client);
         break;
       case 'release':
+        await this.#learnCookie(effect.held);
         this.#send(effect.held, {});
         this.#options.held.drop(effect.held);
         break;
@@ -114,19 +125,48 @@ export class PairingEffects {
     }
   }
 
+  /** Where IKE keeps its port, the kernel learns a cookie from what it forwards, which this is not (core/policy/ike.ts). */
+  async #learnCookie(held: number): Promise<void> {
+    const packet = this.#options.held.get(held);
+    if (packet?.kind !== 'ike-held-lan' || !this.#options.isIkePreserved()) return;
+    const { source, destination, payload } = parseIpv4Packet(packet.bytes);
+    const key = cookieKey(destination, parseIsakmpHeader(parseUdp(payload).payload).initiatorSpi);
+    const element = { key, data: ipv4Bytes(source), timeoutMs: COOKIE_SECONDS * 1000 };
+    await this.#writer.write([{ set: 'ike_cookies', key, element }]);
+  }
+
+  /** The kernel had forgotten the pair of a packet that belongs to `client`: it would hold the next one too. */
+  async #mendPair(held: number, client: Ipv4Address): Promise<void> {
+    const packet = this.#options.held.get(held);
+    if (packet === null) return;
+    const { source, payload } = parseIpv4Packet(packet.bytes);
+    const key = inboundKey(source, parseEsp(payload).spi);
+    for (const set of ['esp_in', 'esp_trial']) if (await this.#options.table.hasElement(set, key)) return;
+    const element = { key, data: ipv4Bytes(client), timeoutMs: this.#options.espIdleMs() };
+    await this.#writer.write([{ set: 'esp_in', key, element }]);
+  }
+
+  /**
+   * Nobody's turn is written as one without a holder, which lapses by itself: until then whoever begins
+   * is held and asks here. To delete it could take away the turn that the kernel gives at this moment.
+   */
   async #turn(server: Ipv4Address, client: Ipv4Address | null): Promise<void> {
     const taken = ipv4Bytes(server);
     const wishes: ElementWish[] = [];
     const wish = (set: string, key: Uint8Array, isWanted: boolean): void => {
       wishes.push({ set, key, element: isWanted ? { key, data: null, timeoutMs: TURN_MS } : null });
     };
-    // Whoever the kernel gave the turn to has it no more.
-    await this.#options.table.listElements('turn_holder', ({ key }) => {
-      const holds = client !== null && equal(key, holderKey(server, client));
-      if (equal(key.subarray(0, 4), taken) && !holds) wish('turn_holder', key.slice(), false);
-    });
-    wish('turn_taken', taken, client !== null);
-    if (client !== null) wish('turn_holder', holderKey(server, client), true);
+    // Whoever had the turn before has it no more.
+    for (const set of ['turn_holder', 'turn_ike']) {
+      await this.#options.table.listElements(set, ({ key }) => {
+        const holds = client !== null && equal(key, holderKey(server, client));
+        if (equal(key.subarray(0, 4), taken) && !holds) wish(set, key.slice(), false);
+      });
+    }
+    if (client !== null) {
+      wish('turn_taken', taken, true);
+      wish('turn_holder', holderKey(server, client), true);
+    }
     await this.#writer.write(wishes);
   }
 
@@ -147,11 +187,17 @@ export class PairingEffects {
   }
 
   #sendOn({ kind, bytes }: HeldPacket, change: Forwarding): boolean {
-    const { tracked, untracked, wanAddress, locate } = this.#options;
+    const { tracked, untracked, wanAddress, isIkePreserved, locate } = this.#options;
     switch (kind) {
-      case 'ike-held-lan':
-        return tracked.send(forwardIpv4(bytes, change));
+      case 'ike-held-lan': {
+        const source = wanAddress();
+        if (!isIkePreserved()) return tracked.send(forwardIpv4(bytes, change));
+        return source !== null && untracked.send(forwardIpv4(bytes, { source }));
+      }
       case 'ike-held-wan': {
+        // With its own port it has been translated before it was held.
+        if (parseIpv4Packet(bytes).destination !== wanAddress())
+          return untracked.send(forwardIpv4(bytes, {}));
         const end = locate(bytes);
         if (end === null) return false;
         return untracked.send(forwardIpv4(bytes, { destination: end.client, destinationPort: end.port }));

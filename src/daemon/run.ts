@@ -98,6 +98,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
       void admin?.follow();
     },
     onLinks: () => void admin?.follow(),
+    observation: () => observation?.status,
   });
   gateway = running;
   for (const [key, sentence] of early) running.tellTrouble(key, sentence);

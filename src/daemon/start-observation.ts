@@ -1,4 +1,5 @@
 // Joins the observation to what it serves: the pairing machine, the sessions and the events.
+import { EspPairing } from '../core/alg/esp-pairing.ts';
 import type { PairingEffect } from '../core/alg/fact.ts';
 import { REFRESH_EVERY } from '../core/policy/esp.ts';
 import { FloodWatch } from './flood-watch.ts';
@@ -28,8 +29,10 @@ export async function startObservation(parts: ObservationParts): Promise<Observa
   const observation = new Observation({
     log,
     debug: process.env['THROUGHWAY_LOG'] === 'debug',
-    pairing: null,
+    // For whoever wants to see what the kernel does alone.
+    pairing: process.env['THROUGHWAY_PAIRING'] === 'kernel' ? null : new EspPairing(),
     espIdleMs: () => gateway.config.timeouts.esp_seconds * REFRESH_EVERY * 1000,
+    isIkePreserved: () => gateway.config.ike.source_port === 'preserve',
     onFact: (fact) => records.sessions.hear(fact),
     onDecision: decided,
     onTakenOver: () => records.sessions.hear({ kind: 'taken-over' }),

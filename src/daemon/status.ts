@@ -45,4 +45,6 @@ export interface Status {
   /** Whole sentences: what is wrong and what to do. */
   readonly problems: readonly string[];
   readonly drops: readonly DropStatus[];
+  /** Left out while nothing is observed yet. */
+  readonly observation?: ObservationStatus | undefined;
 }

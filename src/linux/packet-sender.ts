@@ -25,9 +25,9 @@ export class PacketSender {
   readonly #fd: number;
 
   /** Opens in the network namespace of the calling thread; IPPROTO_RAW means that the header is ours. */
-  constructor(mark: number | null) {
+  constructor(mark: number) {
     this.#fd = openSocket(AF_INET, SOCK_RAW, IPPROTO_RAW);
-    if (mark !== null) setSocketInt(this.#fd, SOL_SOCKET, SO_MARK, mark);
+    setSocketInt(this.#fd, SOL_SOCKET, SO_MARK, mark);
   }
 
   /** False when it cannot go: no room now, no route, or too long for the link and not to be fragmented. */

@@ -43,3 +43,8 @@ export function outboundKey(client: Ipv4Address, server: Ipv4Address, spi: Spi):
 export function holderKey(server: Ipv4Address, client: Ipv4Address): Uint8Array {
   return new Writer(8).put(ipv4Bytes(server)).put(ipv4Bytes(client)).bytes;
 }
+
+/** The key in `ike_cookies` and `turn_ike`. */
+export function cookieKey(server: Ipv4Address, initiatorSpi: bigint): Uint8Array {
+  return new Writer(12).put(ipv4Bytes(server)).u64(initiatorSpi).bytes;
+}

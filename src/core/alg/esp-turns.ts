@@ -41,6 +41,8 @@ export class Turns {
   }
 
   take(client: Ipv4Address, now: Instant): void {
+    // It passed while it had the turn, and its copy came late: the turn is another's by now.
+    if (this.holder !== null && this.holder !== client && !this.isOver(now)) return;
     if (this.holder !== client) this.since = now;
     this.holder = client;
     this.renewedAt = now;
@@ -65,11 +67,12 @@ export class Turns {
     return 'waits';
   }
 
-  /** The device that has waited longest, with all it waits with. */
+  /** The device that has waited longest, with all it waits with; the former one's turn is over. */
   next(): Waiting | null {
     const first = this.#line.values().next().value;
     if (first === undefined) return null;
     this.#line.delete(first.client);
+    this.holder = null;
     return first;
   }
 }

@@ -339,7 +339,7 @@ export function espChains(config: Config, system: SystemState): Chain[] {
       hook: null,
       rules: [
         rule('@th,208,8 36 @th,216,8 & 0x20 == 0x20 return', 'An answer begins nothing'),
-        rule(`ip saddr @esp_shared ${isAlive} goto ike_turn_wan`, 'Several devices: one after the other'),
+        rule(`${isAlive} goto ike_turn_wan`, 'One after the other'),
       ],
     },
   ];

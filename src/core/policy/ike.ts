@@ -7,7 +7,7 @@ import type { Config } from '../config/schema.ts';
 import { interfaceSet, rule, type Chain, type Declaration } from './ruleset.ts';
 
 /** As long as an IKE SA may live between two messages of its device. */
-const COOKIE_SECONDS = 86_400;
+export const COOKIE_SECONDS = 86_400;
 
 export function ikeDeclarations(): Declaration[] {
   return [

@@ -7,6 +7,7 @@
 import type { Ipv4Address } from '../address.ts';
 import type { Config } from '../config/schema.ts';
 import { vpnUdp } from './filter.ts';
+import { TRANSLATE_MARK } from './turns.ts';
 import { interfaceSet, rule, type Chain, type Declaration, type Rule } from './ruleset.ts';
 
 /** How long a server may take to answer from its moved port (RFC 2661 5.8 gives up before). */
@@ -33,6 +34,10 @@ export function natChains(config: Config, wanAddress: Ipv4Address | null): Chain
   const lan = interfaceSet(config.interfaces.lan);
   const dstnat: Rule[] = [];
   const srcnat: Rule[] = [
+    rule(
+      `meta mark ${TRANSLATE_MARK} oifname ${wan} masquerade`,
+      'IKE that the daemon has held: as if it came from the LAN now',
+    ),
     rule(
       // ESP has it from esp.ts; conntrack would translate it once more, by addresses alone.
       `iifname ${lan} oifname ${wan} meta nfproto ipv4 ${wanAddress === null ? '' : `ip saddr != ${wanAddress} `}masquerade`,

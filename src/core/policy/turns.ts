@@ -14,6 +14,8 @@ export const TURN_MS = 2_000;
 export const ALIVE_MS = 3_000;
 /** What the daemon sends on carries it, and stays out of conntrack. "TW". */
 export const RELEASE_MARK = 0x5457;
+/** So does this, which is translated as what comes from the LAN. */
+export const TRANSLATE_MARK = 0x5458;
 /** The key of the daemon's element: NFPROTO_IPV4, for the turns are IPv4's. */
 export const ALIVE_KEY = 2;
 
@@ -76,7 +78,7 @@ export function outboundTurnRules(): Rule[] {
 
 /** In `ike_phase2`, behind `esp_server`. */
 export function ikeTurnRules(): Rule[] {
-  return [rule(`ip daddr @esp_shared ${isAlive} goto ike_turn`, 'Several devices: one after the other')];
+  return [rule(`${isAlive} goto ike_turn`, 'One device after the other, the first one too')];
 }
 
 const take = 'add @turn_taken { ip daddr } add @turn_holder { ip daddr . ip saddr }';
@@ -149,8 +151,18 @@ export function turnChains(wanAddress: Ipv4Address | null): Chain[] {
       name: 'ike_turn_wan',
       hook: null,
       rules: [
-        rule('ip saddr != @turn_taken return', "It is nobody's turn"),
         rule('ip saddr . @th,64,64 @turn_ike return', 'It belongs to the exchange whose turn it is'),
+        rule('ip saddr @turn_taken goto ike_hold_wan', "It is another exchange's turn"),
+        rule(
+          'add @turn_taken { ip saddr } add @turn_ike { ip saddr . @th,64,64 }',
+          'It takes the turn; whose that is, the daemon knows',
+        ),
+      ],
+    },
+    {
+      name: 'ike_hold_wan',
+      hook: null,
+      rules: [
         rule(hold('held_late', 'ike-held-wan'), 'It waits at the daemon for its turn'),
         rule('drop', 'More than can wait: it is sent again'),
       ],

@@ -37,6 +37,17 @@ const statusSchema = z
     drops: z
       .array(z.object({ name: z.string(), sentence: z.string(), packets: z.int(), bytes: z.int() }))
       .readonly(),
+    observation: z
+      .object({
+        copies: z.int().meta({ description: 'Passive copies of packets that were read.' }),
+        missed: z.int().meta({ description: 'Copies that were lost; no packet was.' }),
+        unreadable: z.int().meta({ description: 'Copies that are not what their ports say.' }),
+        facts: z.int(),
+        held: z.int().meta({ description: 'Packets that wait for their turn or their pair.' }),
+        paired: z.int().meta({ description: 'ESP pairs that were put into the kernel.' }),
+      })
+      .optional()
+      .meta({ description: 'What has been seen of what passes, since the daemon started.' }),
   })
   .meta({ id: 'Status' });
 

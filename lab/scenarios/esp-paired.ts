@@ -1,0 +1,290 @@
+// Raw ESP of four devices with one server while the daemon pairs by what it observes of IKE: all begin
+// at the same moment, rekey at the same moment, from either side, and the server speaks first (cases
+// E4, E7, E8, E9 and E13 with the daemon). Every packet must reach its device, those that were held too.
+import { exchangeTypes } from '../../src/core/wire/isakmp.ts';
+import { expireEspPairs, listElements } from '../learned.ts';
+import { converse } from '../peers/converse.ts';
+import { EspPeer } from '../peers/esp.ts';
+import { EspSession } from '../peers/esp-session.ts';
+import { IKE_PORT, IkePeer, type ReceivedIke } from '../peers/ike.ts';
+import { scenario, type Scenario } from '../scenario.ts';
+import type { Host, Household } from '../topologies/household.ts';
+import { claimEqual, until } from '../wait.ts';
+
+const { mainMode, quickMode, ikeSaInit, ikeAuth, createChildSa } = exchangeTypes;
+const DEVICES = { devices: 4 };
+/** A turn may last two seconds, and three devices may be before the last one. */
+const PATIENCE_MS = 15_000;
+
+/** One device and its IKE SA with the server. */
+interface Party {
+  readonly device: Host;
+  readonly ike: IkePeer;
+  readonly cookie: bigint;
+  readonly near: EspPeer;
+  generation: number;
+}
+
+class Meeting {
+  readonly parties: Party[];
+  readonly #household: Household;
+  readonly #far: IkePeer;
+  readonly #farEsp: EspPeer;
+  #messageId = 0;
+
+  constructor(household: Household) {
+    this.#household = household;
+    this.#far = new IkePeer(household, household.server);
+    this.#farEsp = new EspPeer(household, household.server);
+    this.parties = household.devices.map((device, index) => ({
+      device,
+      ike: new IkePeer(household, device),
+      cookie: 0xc0ff_ee00_0000_0001n + BigInt(index),
+      near: new EspPeer(household, device),
+      generation: 0,
+    }));
+  }
+
+  /** The SAs that the party's next exchange makes. */
+  nextSession(party: Party): EspSession {
+    const number = this.parties.indexOf(party) + 1 + 0x100 * party.generation;
+    party.generation += 1;
+    return new EspSession(this.#household, party.near, this.#farEsp, 0x1000 + number, 0x2000 + number);
+  }
+
+  /** The device asks and the server answers; each as soon as it has heard the other. */
+  async exchange(party: Party, exchangeType: number): Promise<void> {
+    const messageId = (this.#messageId += 1);
+    const { server } = this.#household;
+    const message = { initiatorSpi: party.cookie, exchangeType, messageId };
+    party.ike.sendIke(server.address, IKE_PORT, server, message);
+    this.#far.answer(await this.#heard(this.#far, party, messageId), party.device);
+    await this.#heard(party.ike, party, messageId);
+    // Quick Mode has a third message, the device's confirmation (RFC 2409 5.5).
+    if (exchangeType === quickMode) party.ike.sendIke(server.address, IKE_PORT, server, message);
+  }
+
+  /** The server asks under the device's IKE SA, and the device answers. */
+  async serverExchange(party: Party, exchangeType: number): Promise<void> {
+    const messageId = (this.#messageId += 1);
+    const { source, sourcePort, header } = this.#far.latest(party.cookie);
+    this.#far.sendIke(source, sourcePort, party.device, {
+      initiatorSpi: party.cookie,
+      responderSpi: header.responderSpi || 1n,
+      exchangeType,
+      messageId,
+    });
+    party.ike.answer(await this.#heard(party.ike, party, messageId), this.#household.server);
+    await this.#heard(this.#far, party, messageId);
+  }
+
+  /** The device speaks first on its new SA, the server answers at once. */
+  async speak(session: EspSession): Promise<void> {
+    session.up();
+    await this.#arrived('the server', session.server, session.spiOut);
+    session.down();
+    await this.#arrived(session.device.host.name, session.device, session.spiIn);
+  }
+
+  /** The server speaks first, three packets at once; the device answers. */
+  async answer(session: EspSession): Promise<void> {
+    for (let count = 0; count < 3; count += 1) session.down();
+    await this.#arrived(session.device.host.name, session.device, session.spiIn);
+    session.up();
+    await this.#arrived('the server', session.server, session.spiOut);
+  }
+
+  /** Everybody's first SAs, all at the same moment. */
+  async begin(phase1: number, phase2: number): Promise<EspSession[]> {
+    const sessions = await Promise.all(
+      this.parties.map(async (party) => {
+        await this.exchange(party, phase1);
+        await this.exchange(party, phase2);
+        const session = this.nextSession(party);
+        await this.speak(session);
+        return session;
+      }),
+    );
+    await this.#household.ledger.settle(PATIENCE_MS);
+    return sessions;
+  }
+
+  #heard(peer: IkePeer, { cookie }: Party, messageId: number): Promise<ReceivedIke> {
+    return until(
+      `${peer.host.name} to hear message ${messageId}`,
+      () =>
+        peer
+          .receivedIke()
+          .find(({ header }) => header.initiatorSpi === cookie && header.messageId === messageId),
+      PATIENCE_MS,
+    );
+  }
+
+  async #arrived(who: string, peer: EspPeer, spi: number): Promise<void> {
+    await until(
+      `${who} to hear ESP on 0x${spi.toString(16)}`,
+      () => peer.received.some((packet) => (packet.spi as number) === spi),
+      PATIENCE_MS,
+    );
+  }
+}
+
+/** The pairs as the kernel has them, once nothing is on trial any more. */
+async function claimPairs(household: Household, sessions: readonly EspSession[]): Promise<void> {
+  const wanted = sessions.map(({ device, spiIn }) => `${spiIn} ${device.host.address}`).sort();
+  const pairs = (): string[] =>
+    ['esp_in', 'esp_trial']
+      .flatMap((map) => listElements(household, 'map', map))
+      .map((element) => `${Number(/\. (\w+)/.exec(element)?.[1])} ${/: (\S+)$/.exec(element)?.[1]}`)
+      .sort();
+  await until(
+    'every pair to stand in the kernel',
+    () => wanted.every((pair) => pairs().includes(pair)),
+    PATIENCE_MS,
+    () => `${pairs().join(', ')} and not ${wanted.join(', ')}`,
+  );
+}
+
+export const espPairedScenarios: readonly Scenario[] = [
+  scenario(
+    'E4c',
+    'four devices begin at the same moment at one server: IKEv1, the daemon pairs',
+    async (household) => {
+      const sessions = await new Meeting(household).begin(mainMode, quickMode);
+      await claimPairs(household, sessions);
+      await converse(household, sessions);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E4d',
+    'four devices begin at the same moment at one server: IKEv2, the daemon pairs',
+    async (household) => {
+      const sessions = await new Meeting(household).begin(ikeSaInit, ikeAuth);
+      await claimPairs(household, sessions);
+      await converse(household, sessions);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E7c',
+    'all four devices rekey at the same moment, twice, the old SPIs in use meanwhile',
+    async (household) => {
+      const met = new Meeting(household);
+      let sessions = await met.begin(ikeSaInit, ikeAuth);
+      for (let generation = 1; generation <= 2; generation += 1) {
+        const old = sessions;
+        sessions = await Promise.all(
+          met.parties.map(async (party, index) => {
+            await met.exchange(party, createChildSa);
+            const next = met.nextSession(party);
+            old[index]!.up();
+            old[index]!.down();
+            await met.speak(next);
+            return next;
+          }),
+        );
+        await household.ledger.settle(PATIENCE_MS);
+        await claimPairs(household, sessions);
+        await converse(household, [...old, ...sessions], 1);
+      }
+      await converse(household, sessions);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E8c',
+    'the server rekeys with all four devices at the same moment, and sends first on the new SPIs',
+    async (household) => {
+      const met = new Meeting(household);
+      const old = await met.begin(ikeSaInit, ikeAuth);
+      const sessions = await Promise.all(
+        met.parties.map(async (party) => {
+          await met.serverExchange(party, createChildSa);
+          const next = met.nextSession(party);
+          await met.answer(next);
+          return next;
+        }),
+      );
+      await household.ledger.settle(PATIENCE_MS);
+      await claimPairs(household, sessions);
+      await converse(household, [...old, ...sessions]);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E9c',
+    'the server sends first to all four devices, which began at the same moment',
+    async (household) => {
+      const met = new Meeting(household);
+      const sessions = await Promise.all(
+        met.parties.map(async (party) => {
+          await met.exchange(party, ikeSaInit);
+          await met.exchange(party, ikeAuth);
+          const session = met.nextSession(party);
+          await met.answer(session);
+          return session;
+        }),
+      );
+      await household.ledger.settle(PATIENCE_MS);
+      await claimPairs(household, sessions);
+      await converse(household, sessions);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E13c',
+    'four devices idle beyond the timeout, then the server sends first to all of them',
+    async (household) => {
+      const met = new Meeting(household);
+      const sessions = await met.begin(ikeSaInit, ikeAuth);
+      expireEspPairs(household);
+      for (const session of sessions.toReversed()) session.down();
+      await household.ledger.settle(PATIENCE_MS);
+      await claimPairs(household, sessions);
+      await converse(household, sessions);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E23',
+    'the daemon is killed in the middle and comes back: no pair changes, and it goes on pairing',
+    async (household) => {
+      const { daemon, ledger } = household;
+      const met = new Meeting(household);
+      const sessions = await met.begin(ikeSaInit, ikeAuth);
+      const before = listElements(household, 'map', 'esp_in').length;
+      await daemon.signal('SIGKILL');
+      await converse(household, sessions, 2);
+      await daemon.start();
+      claimEqual(listElements(household, 'map', 'esp_in').length, before, 'pairs after the restart');
+      await claimPairs(household, sessions);
+      const next = await Promise.all(
+        met.parties.map(async (party) => {
+          await met.exchange(party, createChildSa);
+          const session = met.nextSession(party);
+          await met.speak(session);
+          return session;
+        }),
+      );
+      await ledger.settle(PATIENCE_MS);
+      await claimPairs(household, next);
+      await converse(household, [...sessions, ...next]);
+      // Without a daemon for good, the kernel pairs by itself once it has noticed.
+      await daemon.signal('SIGKILL');
+      await until('the kernel to notice', () => listElements(household, 'set', 'daemon_alive').length === 0);
+      const [party] = met.parties;
+      await met.exchange(party!, createChildSa);
+      const alone = met.nextSession(party!);
+      await met.speak(alone);
+      await converse(household, [...next, alone]);
+    },
+    DEVICES,
+  ),
+];
