@@ -7,11 +7,11 @@ import { RENEW_MS, TURN_MS } from './esp-turns.ts';
 import type { Instant } from './machine.ts';
 
 /** How long a packet may wait for more evidence. */
-export const MOST_WAIT_MS = 400;
+export const MOST_WAIT_MS = 600;
 /** After this long without proof the likeliest device keeps it. */
 export const TRIAL_MS = 60_000;
-/** So long after an exchange nothing of it is in the way of others any more. */
-const AFTERMATH_MS = 1200;
+/** How long after an exchange its device's or the server's first packet is waited for, while others wait. */
+const AFTERMATH_MS = { least: 1000, most: 1200 };
 /** Between two looks at a server that nothing has happened at. */
 const LEAST_PAUSE_MS = 5;
 
@@ -19,6 +19,7 @@ const LEAST_PAUSE_MS = 5;
 export function busyUntil(party: Party, now: Instant): Instant {
   let until = -Infinity;
   const { server } = party;
+  const afterMath = Math.min(AFTERMATH_MS.most, Math.max(AFTERMATH_MS.least, answerWithinMs(server)));
   const given = [...server.unsettled.values()].filter(
     ({ on, firstAt }) => on === party && firstAt >= server.turns.since,
   ).length;
@@ -33,7 +34,7 @@ export function busyUntil(party: Party, now: Instant): Instant {
           ? exchange.confirmedAt
           : exchange.answeredAt;
       if (done === null) until = Math.max(until, exchange.askedAt + TURN_MS);
-      else until = Math.max(until, done + Math.min(AFTERMATH_MS, answerWithinMs(server)));
+      else until = Math.max(until, done + afterMath);
     }
     const first = out?.sentAt[0];
     if (first !== undefined) until = Math.max(until, first + answerWithinMs(server));

@@ -1,0 +1,237 @@
+// What became of each inbound SPI and of each packet in one schedule, with the truth at hand: whether
+// its first packet went to its device, how long a wrong pair stood, what was lost, what waited.
+import type { ChildSa } from './child-sa.ts';
+import type { Clock } from './clock.ts';
+import type { EspPacket, GatewayUnderTest, IkePacket, Packet } from './packet.ts';
+import type { Schedule } from './schedule.ts';
+import { Tunnel } from './tunnel.ts';
+
+/** How long a wrong pair may stand. */
+const REPAIR_MS = 10_000;
+/** An exchange counts as in the way of others until its SA was used, but no longer than this. */
+const FRESH_MS = 2000;
+
+/** One inbound SPI on which something came. */
+export interface SpiScore {
+  readonly firstAt: number;
+  /** Whether its very first packet reached its device, and nobody else before. */
+  firstRight: boolean;
+  firstDone: boolean;
+  /** When somebody else got a packet of it first. */
+  wrongAt: number | null;
+  /** When its device got one, after the last that went wrong. */
+  rightAgainAt: number | null;
+  /** Whose it was ten seconds after the first packet, or at the end of the SA. */
+  rightInTime: boolean | null;
+  /** From its arrival to its delivery. */
+  firstHeldMs: number | null;
+  /**
+   * The server spoke first, with no exchange or packet of its device that would tell, and another
+   * device had an unused SA too, or nothing of the device was ever seen: the wire cannot tell whose it is.
+   */
+  readonly undecidable: boolean;
+  /** Nothing that the server sends on it is ever answered, so a wrong pair leaves no trace. */
+  readonly unanswered: boolean;
+}
+
+interface Waited {
+  readonly ms: number;
+  readonly overlap: boolean;
+  readonly kind: 'ike' | 'esp';
+}
+
+interface Use {
+  child: ChildSa;
+  lastExchangeAt: number;
+  firstOutAt: number | null;
+  lastOutAt: number | null;
+  firstInAt: number | null;
+}
+
+export class Score {
+  readonly schedule: Schedule;
+  readonly spis = new Map<number, SpiScore>();
+  readonly waited: Waited[] = [];
+  inbound = 0;
+  /** Inbound packets that their device never got, and outbound ones that never left. */
+  lost = 0;
+  misdelivered = 0;
+  readonly #clock: Clock;
+  #gateway: GatewayUnderTest | null = null;
+  readonly #pending = new Map<Packet, { at: number; overlap: boolean }>();
+  readonly #ikeArrived = new Map<object, { at: number; overlap: boolean; passed: boolean }>();
+  /** Devices' exchanges of phase 2: when the latest message passed. */
+  readonly #exchanges = new Map<number, number>();
+  readonly #uses = new Map<ChildSa, Use>();
+  /** Devices of which the gateway has seen anything. */
+  readonly #seen = new Set<number>();
+  readonly #firstPackets = new Map<EspPacket, SpiScore>();
+
+  constructor(schedule: Schedule, clock: Clock) {
+    this.schedule = schedule;
+    this.#clock = clock;
+  }
+
+  watch(gateway: GatewayUnderTest): void {
+    this.#gateway = gateway;
+  }
+
+  #use(child: ChildSa): Use {
+    let use = this.#uses.get(child);
+    if (use === undefined) {
+      use = {
+        child,
+        lastExchangeAt: this.#exchanges.get(child.device) ?? -Infinity,
+        firstOutAt: null,
+        lastOutAt: null,
+        firstInAt: null,
+      };
+      this.#uses.set(child, use);
+    }
+    return use;
+  }
+
+  /** Told of every SA when its first end may use it. */
+  made(child: ChildSa): void {
+    this.#use(child).lastExchangeAt = this.#clock.now;
+  }
+
+  arrived(packet: Packet): void {
+    const { now } = this.#clock;
+    if (packet.from === 'lan' && !(packet.kind === 'ike' && packet.unseen)) this.#seen.add(packet.client!);
+    if (packet.kind === 'ike') {
+      if (isPhaseTwo(packet)) {
+        if (!this.#ikeArrived.has(packet.identity)) {
+          this.#ikeArrived.set(packet.identity, {
+            at: now,
+            overlap: this.#isBusy(packet.client),
+            passed: false,
+          });
+        }
+      }
+      return;
+    }
+    this.#pending.set(packet, { at: now, overlap: packet.client !== null && this.#isBusy(packet.client) });
+    const use = this.#use(packet.truth.child);
+    if (packet.from === 'lan') {
+      use.firstOutAt ??= now;
+      use.lastOutAt = now;
+      return;
+    }
+    this.inbound += 1;
+    if (this.spis.has(packet.spi)) return;
+    const spi: SpiScore = {
+      firstAt: now,
+      firstRight: true,
+      firstDone: false,
+      wrongAt: null,
+      rightAgainAt: null,
+      rightInTime: null,
+      firstHeldMs: null,
+      undecidable: this.#isUndecidable(use),
+      unanswered: Tunnel.isUnanswered(packet.truth.content),
+    };
+    use.firstInAt = now;
+    this.spis.set(packet.spi, spi);
+    this.#firstPackets.set(packet, spi);
+    this.#clock.after(REPAIR_MS, () => this.#check(packet.spi, packet.truth.child));
+  }
+
+  /** Another device is in the middle of something new. */
+  #isBusy(device: number): boolean {
+    const { now } = this.#clock;
+    for (const [other, at] of this.#exchanges) {
+      if (other !== device && now - at < FRESH_MS) return true;
+    }
+    for (const use of this.#uses.values()) {
+      if (use.child.device === device || use.firstInAt !== null) continue;
+      if (use.firstOutAt !== null && now - use.firstOutAt < FRESH_MS) return true;
+    }
+    return false;
+  }
+
+  #isUndecidable(use: Use): boolean {
+    const { now } = this.#clock;
+    const told = (one: Use): boolean =>
+      now - one.lastExchangeAt < FRESH_MS || (one.lastOutAt !== null && now - one.lastOutAt < FRESH_MS);
+    const isUnseen = (one: Use): boolean =>
+      this.schedule.devices[one.child.device]!.unseen && one.firstOutAt === null;
+    if (told(use) && !isUnseen(use)) return false;
+    // Of a device that has never been seen nothing can be known.
+    if (!this.#seen.has(use.child.device)) return true;
+    return [...this.#uses.values()].some(
+      (one) =>
+        one.child.device !== use.child.device &&
+        one.firstInAt === null &&
+        one.child.endedAt === null &&
+        !isUnseen(one),
+    );
+  }
+
+  #check(spi: number, child: ChildSa): void {
+    const one = this.spis.get(spi)!;
+    one.rightInTime ??= this.#gateway!.ownerOf(spi) === child.device;
+  }
+
+  ended(child: ChildSa): void {
+    if (this.spis.has(child.spiIn)) this.#check(child.spiIn, child);
+    const use = this.#uses.get(child);
+    if (use && use.firstInAt === null) this.#uses.delete(child);
+  }
+
+  passedToServer(packet: Packet): void {
+    if (packet.kind === 'ike') this.#passedIke(packet);
+    else this.#settle(packet, 'esp');
+  }
+
+  passedToDevice(device: number, packet: Packet): void {
+    const { now } = this.#clock;
+    if (packet.kind === 'ike') return this.#passedIke(packet);
+    const isRight = packet.truth.child.device === device;
+    const spi = this.spis.get(packet.spi)!;
+    const first = this.#firstPackets.get(packet);
+    if (first && !first.firstDone) {
+      first.firstDone = true;
+      first.firstRight = isRight;
+      first.firstHeldMs = now - first.firstAt;
+    }
+    if (isRight) {
+      spi.rightAgainAt ??= spi.wrongAt === null ? null : now;
+      this.#settle(packet, null);
+    } else {
+      this.misdelivered += 1;
+      spi.wrongAt ??= now;
+      spi.rightAgainAt = null;
+    }
+  }
+
+  #passedIke(packet: IkePacket): void {
+    if (!isPhaseTwo(packet)) return;
+    const { now } = this.#clock;
+    this.#exchanges.set(packet.client, now);
+    const arrival = this.#ikeArrived.get(packet.identity);
+    if (arrival === undefined || arrival.passed) return;
+    arrival.passed = true;
+    this.waited.push({ ms: now - arrival.at, overlap: arrival.overlap, kind: 'ike' });
+  }
+
+  #settle(packet: EspPacket, kind: 'esp' | null): void {
+    const pending = this.#pending.get(packet);
+    if (pending === undefined) return;
+    this.#pending.delete(packet);
+    if (kind !== null && packet.sequence === 1) {
+      this.waited.push({ ms: this.#clock.now - pending.at, overlap: pending.overlap, kind });
+    }
+  }
+
+  finish(): void {
+    // What came in the last second may still wait.
+    const late = this.#clock.now - 1000;
+    for (const { at } of this.#pending.values()) if (at < late) this.lost += 1;
+    for (const first of this.#firstPackets.values()) if (!first.firstDone) first.firstRight = false;
+  }
+}
+
+function isPhaseTwo(packet: IkePacket): boolean {
+  return packet.exchangeType === 32 || packet.exchangeType === 35 || packet.exchangeType === 36;
+}
