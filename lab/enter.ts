@@ -13,12 +13,26 @@ export function namespacesForbidden(): string | null {
   return `This system does not let an ordinary user make namespaces (unshare said "${said}"). Run it as root, or allow them: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 (where these exist).`;
 }
 
+/** What is handed in: an open descriptor, which becomes number 3, and variables. */
+interface HandedIn {
+  readonly fd: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export function isInside(): boolean {
+  return process.env[INSIDE] === '1';
+}
+
 /**
  * Returns at once when inside; else runs `script` with the same arguments inside, and ends as it ends.
  * `options` are more of unshare's, such as `--pid --mount-proc`.
  */
-export function insideOwnNamespaces(script: string, options: readonly string[] = []): void {
-  if (process.env[INSIDE] === '1') return;
+export function insideOwnNamespaces(
+  script: string,
+  options: readonly string[] = [],
+  handed: HandedIn | null = null,
+): void {
+  if (isInside()) return;
   const forbidden = namespacesForbidden();
   if (forbidden !== null) {
     process.stderr.write(`${forbidden}\n`);
@@ -27,8 +41,8 @@ export function insideOwnNamespaces(script: string, options: readonly string[] =
   const command = unshareCommand([process.execPath, script, ...process.argv.slice(2)], options);
   // All of it ends when this process is killed.
   const result = spawnSync('setpriv', ['--pdeathsig', 'KILL', ...command], {
-    stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
+    stdio: ['inherit', 'inherit', 'inherit', ...(handed ? [handed.fd] : [])],
+    env: { ...process.env, ...handed?.environment, [INSIDE]: '1' },
   });
   process.exit(result.status ?? 1);
 }

@@ -8,14 +8,16 @@ import { existsSync } from 'node:fs';
 import { emitKeypressEvents } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { callDaemon } from '../src/cli/client.ts';
 import { DEFAULTS } from '../src/cli/command.ts';
 import { renderSessions } from '../src/cli/session-table.ts';
 import { hasColours, paint } from '../src/cli/words.ts';
 import { PROTOCOLS, type Protocol } from '../src/core/config/schema.ts';
 import { demoSessions, type DemoSession } from './demo-sessions.ts';
 import { renderTable, type DemoRow } from './demo-table.ts';
-import { insideOwnNamespaces } from './enter.ts';
-import { Household } from './topologies/household.ts';
+import { insideOwnNamespaces, isInside } from './enter.ts';
+import { DOOR_PORT, openDoor, serveDoor } from './page-door.ts';
+import { ADDRESSES, Household } from './topologies/household.ts';
 
 const DRAWING = `
   device1 192.168.1.11 ─┐                                           ┌─ server1 203.0.113.1
@@ -26,6 +28,7 @@ const DRAWING = `
 
 const KEYS: Readonly<Record<string, Protocol>> = { p: 'pptp', l: 'l2tp', i: 'ipsec' };
 const TICK_MS = 100;
+const PAGE_PORT = 80;
 /** Packets sent, and none arrived: the session does not stand any more. */
 const SILENT_TICKS = 8;
 const ROUNDS_ONCE = 20;
@@ -90,10 +93,25 @@ class Runner {
   }
 }
 
+/** Where the page is and what lets somebody in, as lines; none where there is no way in from outside. */
+async function openPage(household: Household): Promise<string[]> {
+  const door = serveDoor(household.gateway, ADDRESSES.gatewayLan, PAGE_PORT);
+  if (!door) return [];
+  household.onClose(() => door.close());
+  const { code } = JSON.parse(await callDaemon(household.daemon.socket, 'GET', '/api/v1/first-run')) as {
+    code: string | null;
+  };
+  return [
+    `The page of the gateway is at ${door.address}`,
+    ...(code === null ? [] : [`One-time code: ${code}`]),
+  ];
+}
+
 /** Shows the table until `q` or Ctrl-C; `p`, `l` and `i` switch. */
 async function playLive(household: Household, runners: readonly Runner[]): Promise<void> {
   const stop = new AbortController();
   let note = '';
+  const page = await openPage(household);
   const toggle = async (protocol: Protocol): Promise<void> => {
     const now = (await household.daemon.status()).passthrough[protocol];
     const wanted = now === 'enabled' ? 'disabled' : 'enabled';
@@ -124,6 +142,8 @@ async function playLive(household: Household, runners: readonly Runner[]): Promi
       ...told,
       '',
       'p, l, i switch PPTP, L2TP, IPsec   q ends',
+      '',
+      ...page,
       note,
       ...problems.map((problem) => `! ${problem}`),
     ];
@@ -223,9 +243,13 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const isLive = !typed.includes('--once') && process.stdin.isTTY && process.stdout.isTTY;
-insideOwnNamespaces(import.meta.filename);
+const door = isLive && !isInside() ? await openDoor() : null;
+const handed = door && { fd: door.fd, environment: { [DOOR_PORT]: String(door.port) } };
+insideOwnNamespaces(import.meta.filename, [], handed);
 
-const household = await Household.build();
+const household = await Household.build(
+  isLive ? { config: `web: { listen: ["lan:${PAGE_PORT}"], tls_listen: [] }` } : {},
+);
 const runners = demoSessions(household).map((session) => new Runner(session));
 let faults: string[] = [];
 if (isLive) {

@@ -44,7 +44,14 @@ export function accountRoutes(now: number, { door, isPending }: AccountOptions):
       ike: { source_port: 'translate' },
       timeouts: { vpn_udp_seconds: 330, udp_seconds: 300, tcp_established_seconds: 7440, esp_seconds: 3600 },
       firewall: { wan_ping: true, wan_services: ['tcp/22'] },
-      web: { listen: ['192.168.1.1:443'] },
+      web: {
+        listen: ['lan:80'],
+        tls_listen: ['lan:443'],
+        names: ['gateway.example.org'],
+        trusted_proxies: [],
+        idle_minutes: 60,
+        metrics: 'disabled',
+      },
     }),
     'GET /config/pending': () =>
       isPending ? { reverts_at: at(-72_000), who: 'admin', what: 'web.listen' } : null,

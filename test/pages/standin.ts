@@ -49,7 +49,11 @@ export async function startStandin(options: StandinOptions = {}): Promise<Fixtur
     'GET /passthrough': () => passthrough,
     'PUT /passthrough': (_request, _reply, body) => {
       passthrough = { ...passthrough, ...(JSON.parse(body) as typeof passthrough) };
-      return { ...passthrough, ended: { pptp: 2 } };
+      const [one, other] = all.filter(({ protocol, state }) => protocol === 'pptp' && state === 'up');
+      const ended_sessions = [one!, other!].map(({ id, protocol, device, server, since }) => {
+        return { id, protocol, device: device.name ?? device.address, server: server.address, since };
+      });
+      return { ...passthrough, ended: { pptp: 2 }, ended_sessions };
     },
     'GET /sessions': (request, reply) => {
       if (request.headers.accept !== 'text/event-stream') return { sessions: all };

@@ -5,7 +5,8 @@ import type { DoctorReport } from '../../daemon/api/doctor.ts';
 import type { ProbeReport } from '../../daemon/api/probe.ts';
 import type { PassthroughChange, Status } from '../../daemon/api/types.ts';
 import { call } from './client.ts';
-import type { Certificate, Detected, Login, PendingChange, Token, User, Version } from './wanted.ts';
+import type { Certificate, Login, MadeToken, Token, TotpOffer, User } from '../../daemon/api/account.ts';
+import type { Applied, Detected, PendingChange, Version } from '../../daemon/api/config.ts';
 
 const part = encodeURIComponent;
 
@@ -27,15 +28,13 @@ export const getTraffic = (span: TrafficHistory['span']): Promise<TrafficHistory
   call('GET', `/traffic?span=${span}`);
 
 export const getConfig = (): Promise<Config> => call('GET', '/config');
-export const putConfig = (config: unknown): Promise<{ pending: PendingChange | null }> =>
-  call('PUT', '/config', config);
+export const putConfig = (config: unknown): Promise<Applied> => call('PUT', '/config', config);
 export const getPending = (): Promise<PendingChange | null> => call('GET', '/config/pending');
 export const confirmChange = (): Promise<void> => call('POST', '/config/confirm');
 export const revertChange = (): Promise<void> => call('POST', '/config/revert');
 export const getVersions = (): Promise<readonly Version[]> => call('GET', '/config/history');
 export const getVersionDiff = (id: number): Promise<string> => call('GET', `/config/history/${id}/diff`);
-export const restoreVersion = (id: number): Promise<{ pending: PendingChange | null }> =>
-  call('POST', `/config/history/${id}/restore`);
+export const restoreVersion = (id: number): Promise<Applied> => call('POST', `/config/history/${id}/restore`);
 
 export const getUsers = (): Promise<readonly User[]> => call('GET', '/users');
 export const addUser = (user: { name: string; password: string }): Promise<User> =>
@@ -43,9 +42,11 @@ export const addUser = (user: { name: string; password: string }): Promise<User>
 export const removeUser = (name: string): Promise<void> => call('DELETE', `/users/${part(name)}`);
 export const setPassword = (name: string, change: { password: string; current?: string }): Promise<void> =>
   call('PUT', `/users/${part(name)}/password`, change);
-export const beginTotp = (name: string): Promise<{ secret: string; uri: string }> =>
-  call('POST', `/users/${part(name)}/totp`);
-export const confirmTotp = (name: string, code: string): Promise<{ recovery_codes: readonly string[] }> =>
+export const beginTotp = (name: string): Promise<TotpOffer> => call('POST', `/users/${part(name)}/totp`);
+export const confirmTotp = (
+  name: string,
+  code: string,
+): Promise<{ readonly recovery_codes: readonly string[] }> =>
   call('PUT', `/users/${part(name)}/totp`, { code });
 export const removeTotp = (name: string, password: string): Promise<void> =>
   call('DELETE', `/users/${part(name)}/totp`, { password });
@@ -53,7 +54,7 @@ export const getLogins = (): Promise<readonly Login[]> => call('GET', '/logins')
 export const endLogin = (id: string): Promise<void> => call('DELETE', `/logins/${part(id)}`);
 
 export const getTokens = (): Promise<readonly Token[]> => call('GET', '/tokens');
-export const addToken = (token: Pick<Token, 'name' | 'scope'>): Promise<{ token: string }> =>
+export const addToken = (token: Pick<Token, 'name' | 'scope'>): Promise<MadeToken> =>
   call('POST', '/tokens', token);
 export const removeToken = (id: string): Promise<void> => call('DELETE', `/tokens/${part(id)}`);
 
@@ -63,7 +64,8 @@ export const putCertificate = (own: { certificate: string; key: string }): Promi
 export const renewCertificate = (): Promise<void> => call('POST', '/certificate/renew');
 
 export const getBackup = async (): Promise<string> => JSON.stringify(await call('GET', '/backup'));
-export const restoreBackup = (text: string): Promise<void> => call('POST', '/restore', JSON.parse(text));
+/** Throws SyntaxError when the text is no JSON. */
+export const restoreBackup = (text: string): Promise<Applied> => call('POST', '/restore', JSON.parse(text));
 
 export const createFirstUser = (first: { code: string; name: string; password: string }): Promise<void> =>
   call('POST', '/first-run', first);

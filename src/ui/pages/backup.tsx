@@ -1,6 +1,7 @@
 // The whole state as one file, to keep and to bring back.
 import { useState } from 'preact/hooks';
 import { getBackup, restoreBackup } from '../api/calls.ts';
+import { pending } from '../api/pending.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
@@ -56,8 +57,14 @@ export function BackupPage() {
           yes={t('backup.restore')}
           danger
           onYes={async () => {
-            await restoreBackup(await file.text());
-            setDone(true);
+            const text = await file.text();
+            const { pending: change } = await restoreBackup(text).catch((failure: unknown) => {
+              throw failure instanceof SyntaxError
+                ? new Error(t('backup.noBackup', { name: file.name }))
+                : failure;
+            });
+            pending.value = change;
+            setDone(change === null);
           }}
           onClose={() => setAsks(false)}
         >

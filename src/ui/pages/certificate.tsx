@@ -1,7 +1,7 @@
 // The certificate that the page is served with: the daemon's own, or one that is brought.
 import { useEffect, useState } from 'preact/hooks';
 import { getCertificate, putCertificate, renewCertificate } from '../api/calls.ts';
-import type { Certificate } from '../api/wanted.ts';
+import type { Certificate } from '../../daemon/api/account.ts';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';

@@ -115,7 +115,7 @@ function DeviceRow({ device, onRename }: { device: Device; onRename: () => void 
           <span class="hidden-text">{t('devices.renameOne', { device: label })}</span>
         </button>
         <p class="small soft">
-          <code>{device.addresses.join(' · ') || device.address}</code>
+          <code>{device.addresses.filter((one) => one !== label).join(' · ')}</code>
         </p>
         <p class="small faint">
           {device.mac && <code>{device.mac}</code>} {device.maker}

@@ -2,7 +2,7 @@
 // then a password, then the two sides of the gateway as they were detected.
 import { useEffect, useState } from 'preact/hooks';
 import { createFirstUser, finishFirstRun, getDetected } from '../api/calls.ts';
-import type { Detected } from '../api/wanted.ts';
+import type { Detected } from '../../daemon/api/config.ts';
 import { Field } from '../parts/field.tsx';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';

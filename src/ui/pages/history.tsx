@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { getVersionDiff, getVersions, restoreVersion } from '../api/calls.ts';
 import { pending } from '../api/pending.ts';
-import type { Version } from '../api/wanted.ts';
+import type { Version } from '../../daemon/api/config.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice } from '../parts/notice.tsx';
@@ -17,7 +17,7 @@ export function HistoryPage() {
   const load = (): Promise<unknown> => request.send(async () => setVersions(await getVersions()));
   useEffect(() => void load(), []);
   return (
-    <Page title={t('nav.history')} trail={t('nav.administration')} lead={t('history.lead')}>
+    <Page title={t('history.title')} trail={t('nav.administration')} lead={t('history.lead')}>
       <FailureNotice error={request.error} />
       <Panel title={t('history.versions')} flush>
         {versions?.length === 0 && <p class="empty">{t('history.none')}</p>}

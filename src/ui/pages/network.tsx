@@ -25,6 +25,11 @@ interface Draft {
   readonly ping: 'yes' | 'no';
   readonly services: string;
   readonly listen: string;
+  readonly tlsListen: string;
+  readonly names: string;
+  readonly proxies: string;
+  readonly idle: string;
+  readonly metrics: 'enabled' | 'disabled';
 }
 
 const list = (text: string): string[] => text.split(/[\s,]+/).filter((one) => one !== '');
@@ -46,6 +51,11 @@ function draftOf(config: Config): Draft {
     ping: config.firewall.wan_ping ? 'yes' : 'no',
     services: config.firewall.wan_services.join(', '),
     listen: config.web.listen.join(', '),
+    tlsListen: config.web.tls_listen.join(', '),
+    names: config.web.names.join(', '),
+    proxies: config.web.trusted_proxies.join(', '),
+    idle: String(config.web.idle_minutes),
+    metrics: config.web.metrics,
   };
 }
 
@@ -70,7 +80,14 @@ function settingsOf(draft: Draft): Settings {
     ike: { source_port: draft.sourcePort },
     timeouts: Object.fromEntries(TIMEOUTS.map((one) => [one, figure(draft.timeouts[one])])),
     firewall: { wan_ping: draft.ping === 'yes', wan_services: list(draft.services) },
-    web: { listen: list(draft.listen) },
+    web: {
+      listen: list(draft.listen),
+      tls_listen: list(draft.tlsListen),
+      names: list(draft.names),
+      trusted_proxies: list(draft.proxies),
+      idle_minutes: figure(draft.idle),
+      metrics: draft.metrics,
+    },
   };
 }
 
@@ -180,16 +197,10 @@ export function NetworkPage() {
                 value={draft.services}
                 onValue={(services) => set({ services })}
               />
-              <Field
-                label={t('network.listen')}
-                hint={t('network.listenHint')}
-                fault={request.about('listen') ?? request.about('listen[0]')}
-                value={draft.listen}
-                onValue={(listen) => set({ listen })}
-              />
             </Panel>
+            <PagePanel draft={draft} set={set} about={request.about} />
           </div>
-          <FailureNotice error={request.error} shown={['wan', 'lan', ...TIMEOUTS]} />
+          <FailureNotice error={request.error} shown={['wan', 'lan', 'idle_minutes', ...TIMEOUTS]} />
           <div role="status">{isSaved && <Notice kind="good">{t('network.saved')}</Notice>}</div>
           <div class="actions">
             <button
@@ -214,6 +225,67 @@ export function NetworkPage() {
         </form>
       )}
     </Page>
+  );
+}
+
+interface PagePanelProps {
+  readonly draft: Draft;
+  readonly set: (change: Partial<Draft>) => void;
+  readonly about: (field: string) => string | undefined;
+}
+
+/** Where and how these pages are served. */
+function PagePanel({ draft, set, about }: PagePanelProps) {
+  return (
+    <Panel title={t('network.page')}>
+      <Field
+        label={t('network.listen')}
+        hint={t('network.listenHint')}
+        fault={about('listen') ?? about('listen[0]')}
+        value={draft.listen}
+        onValue={(listen) => set({ listen })}
+      />
+      <Field
+        label={t('network.tlsListen')}
+        hint={t('network.tlsListenHint')}
+        fault={about('tls_listen') ?? about('tls_listen[0]')}
+        value={draft.tlsListen}
+        onValue={(tlsListen) => set({ tlsListen })}
+      />
+      <Field
+        label={t('network.names')}
+        hint={t('network.namesHint')}
+        fault={about('names') ?? about('names[0]')}
+        value={draft.names}
+        onValue={(names) => set({ names })}
+      />
+      <Field
+        label={t('network.proxies')}
+        hint={t('network.proxiesHint')}
+        fault={about('trusted_proxies') ?? about('trusted_proxies[0]')}
+        value={draft.proxies}
+        onValue={(proxies) => set({ proxies })}
+      />
+      <Field
+        label={t('network.idle')}
+        hint={t('network.idleHint')}
+        fault={about('idle_minutes')}
+        class="short"
+        inputMode="numeric"
+        value={draft.idle}
+        onValue={(idle) => set({ idle })}
+      />
+      <Choice
+        legend={t('network.metrics')}
+        name="metrics"
+        value={draft.metrics}
+        options={[
+          { value: 'enabled', label: t('word.enabled') },
+          { value: 'disabled', label: t('word.disabled') },
+        ]}
+        onValue={(metrics) => set({ metrics })}
+      />
+    </Panel>
   );
 }
 

@@ -2,7 +2,8 @@
 // say: what each protocol is, what would end, and what the saved setting did to running sessions.
 import { useEffect, useState } from 'preact/hooks';
 import type { Passthrough, Protocol } from '../../core/config/schema.ts';
-import type { Session } from '../../daemon/api/session.ts';
+import type { Session, SessionProtocol } from '../../daemon/api/session.ts';
+import type { PassthroughChange } from '../../daemon/api/types.ts';
 import { getPassthrough, putPassthrough } from '../api/calls.ts';
 import { isRunning, PROTOCOL_NAMES, SWITCH_NAMES, SWITCHES, switchOf } from '../api/protocols.ts';
 import { sessions, useSessions } from '../api/sessions.ts';
@@ -37,6 +38,7 @@ export function PassthroughPage() {
   const [wanted, setWanted] = useState<Passthrough | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [done, setDone] = useState<readonly string[]>([]);
+  const [ended, setEnded] = useState<PassthroughChange['ended_sessions']>([]);
   const [busy, setBusy] = useState(false);
   useEffect(() => {
     getPassthrough().then((now) => {
@@ -57,9 +59,12 @@ export function PassthroughPage() {
     setError(null);
     setDone([]);
     try {
-      const { ended, ...inForce } = await putPassthrough(
-        Object.fromEntries(changed.map((one) => [one, wanted[one]])),
-      );
+      const {
+        ended,
+        ended_sessions: sessions,
+        ...inForce
+      } = await putPassthrough(Object.fromEntries(changed.map((one) => [one, wanted[one]])));
+      setEnded(sessions);
       setSaved(inForce);
       setWanted(inForce);
       setDone(changed.map((one) => outcome(one, inForce[one], ended[one] ?? 0)));
@@ -113,6 +118,7 @@ export function PassthroughPage() {
                 {done.map((line) => (
                   <p key={line}>{line}</p>
                 ))}
+                <Ended sessions={ended} />
               </Notice>
             )}
             {isDirty && <span class="soft small">{t('passthrough.unsaved')}</span>}
@@ -132,6 +138,27 @@ export function PassthroughPage() {
         </ul>
       </Panel>
     </Page>
+  );
+}
+
+/** Which they were, so that nobody has to wonder whose connection is gone. */
+function Ended({ sessions }: { sessions: PassthroughChange['ended_sessions'] }) {
+  if (sessions.length === 0) return null;
+  return (
+    <ul>
+      {sessions.slice(0, MOST_NAMED).map(({ id, device, server, protocol }) => (
+        <li key={id}>
+          <a href={`/sessions/${encodeURIComponent(id)}`}>
+            {t('passthrough.ending', {
+              device,
+              server,
+              protocol: PROTOCOL_NAMES[protocol as SessionProtocol] ?? protocol,
+            })}
+          </a>
+        </li>
+      ))}
+      {sessions.length > MOST_NAMED && <li>{counted('passthrough.more', sessions.length - MOST_NAMED)}</li>}
+    </ul>
   );
 }
 

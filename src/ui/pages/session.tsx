@@ -125,7 +125,8 @@ function Known({ session }: { session: Session }) {
         <dt>{t('sessions.device')}</dt>
         <dd>
           <a href={`/sessions?device=${encodeURIComponent(device.id)}`}>{device.name ?? device.address}</a>{' '}
-          <code>{device.address}</code> {device.mac && <code class="faint">{device.mac}</code>}
+          {device.name !== null && <code>{device.address}</code>}{' '}
+          {device.mac && <code class="faint">{device.mac}</code>}
         </dd>
         <dt>{t('sessions.server')}</dt>
         <dd>

@@ -1,7 +1,7 @@
 // API tokens for programs: each with its scope, shown once when it is made.
 import { useEffect, useState } from 'preact/hooks';
 import { addToken, getTokens, removeToken } from '../api/calls.ts';
-import type { Token } from '../api/wanted.ts';
+import type { Token } from '../../daemon/api/account.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Confirm, Dialog } from '../parts/dialog.tsx';
 import { Choice, Field } from '../parts/field.tsx';

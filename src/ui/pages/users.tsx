@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { me } from '../api/account.ts';
 import { addUser, endLogin, getLogins, getUsers, removeUser, setPassword } from '../api/calls.ts';
-import type { Login, User } from '../api/wanted.ts';
+import type { Login, User } from '../../daemon/api/account.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Confirm, Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';

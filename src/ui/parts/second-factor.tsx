@@ -2,7 +2,7 @@
 // it off, proved by the password.
 import { useEffect, useState } from 'preact/hooks';
 import { beginTotp, confirmTotp, removeTotp } from '../api/calls.ts';
-import type { User } from '../api/wanted.ts';
+import type { User } from '../../daemon/api/account.ts';
 import { t } from '../text/text.ts';
 import { Dialog } from './dialog.tsx';
 import { Field } from './field.tsx';

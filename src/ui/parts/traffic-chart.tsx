@@ -94,6 +94,7 @@ function draw(element: HTMLElement, history: TrafficHistory): uPlot {
   const steps = lines[0]?.out.length ?? 0;
   const end = Date.parse(history.until) / 1000;
   const times = Array.from({ length: steps }, (_, index) => end - (steps - 1 - index) * history.step_seconds);
+  const from = firstShown(lines, history.span);
   const rate = (bytes: number): number => (bytes * 8) / history.step_seconds;
   // The canvas has no style sheet: colours are asked for each time it draws.
   const probe = document.createElement('span');
@@ -130,9 +131,22 @@ function draw(element: HTMLElement, history: TrafficHistory): uPlot {
         ]),
       ],
     },
-    [times, ...lines.flatMap((one) => [one.in.map(rate), one.out.map((bytes) => -rate(bytes))])],
+    [times, ...lines.flatMap((one) => [one.in.map(rate), one.out.map((bytes) => -rate(bytes))])].map(
+      (column) => column.slice(from),
+    ) as uPlot.AlignedData,
     element,
   );
+}
+
+/** Of a gateway that has just begun, the chart shows what there is and not an empty day; but never less than this. */
+const LEAST_STEPS = { hour: 60, day: 48 } as const;
+
+function firstShown(lines: readonly Line[], span: TrafficHistory['span']): number {
+  const steps = lines[0]?.out.length ?? 0;
+  const first = Array.from({ length: steps }, (_, index) => index).find((index) =>
+    lines.some((one) => one.out[index]! + one.in[index]! > 0),
+  );
+  return Math.max(0, Math.min((first ?? steps) - 2, steps - LEAST_STEPS[span]));
 }
 
 function line(label: string, index: number, colour: (name: string) => () => string): uPlot.Series {

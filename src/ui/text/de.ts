@@ -15,7 +15,7 @@ export const de: Catalogue = {
   'nav.tokens': 'API-Schlüssel',
   'nav.certificate': 'Zertifikat',
   'nav.backup': 'Sicherung',
-  'nav.history': 'Verlauf der Konfiguration',
+  'nav.history': 'Verlauf',
   'nav.appearance': 'Darstellung',
   'nav.about': 'Über',
 
@@ -143,7 +143,7 @@ export const de: Catalogue = {
   'session.history': 'Verlauf',
   'session.noHistory': 'Bisher wurde nichts vermerkt.',
 
-  'devices.lead': 'Alles, was durch dieses Gateway eine VPN-Verbindung aufgebaut hat.',
+  'devices.lead': 'Was hinter diesem Gateway ist, und welche VPNs es benutzt hat.',
   'devices.find': 'Name, Adresse oder Hersteller suchen',
   'devices.used': 'Benutzte Protokolle',
   'devices.anyProtocol': 'Jedes Protokoll',
@@ -153,7 +153,7 @@ export const de: Catalogue = {
   'devices.sessions.one': '{count} Sitzung',
   'devices.sessions.other': '{count} Sitzungen',
   'devices.seen': 'Gesehen',
-  'devices.none': 'Noch kein Gerät hat eine VPN-Verbindung aufgebaut.',
+  'devices.none': 'Noch wurde kein Gerät gesehen.',
   'devices.noneUsed': 'Von keinem Gerät ist bekannt, dass es {protocol} benutzt hat.',
   'devices.rename': 'Gerät benennen',
   'devices.renameOne': '{device} benennen',
@@ -324,8 +324,6 @@ export const de: Catalogue = {
   'network.services': 'Zum WAN offene Dienste',
   'network.servicesHint': 'Etwa tcp/22. Alles andere wird verworfen.',
   'network.listen': 'Adressen dieser Seite',
-  'network.listenHint':
-    'Etwa 192.168.1.1:443. Eine Adresse auf der WAN-Seite öffnet diese Seite zum Internet.',
   'network.saved': 'Gespeichert und in Kraft.',
 
   'users.add': 'Benutzer hinzufügen',
@@ -430,4 +428,23 @@ export const de: Catalogue = {
   'diagnosis.answer': 'Was er antwortete',
   'diagnosis.meaning': 'Was das bedeutet',
   'diagnosis.advice': 'In einfachen Worten',
+
+  'history.title': 'Verlauf der Konfiguration',
+
+  'network.page': 'Diese Seiten',
+  'network.listenHint':
+    'HTTP. „lan:80“ ist Port 80 jeder LAN-Adresse. Eine Adresse auf der WAN-Seite öffnet die Seite zum Internet.',
+  'network.tlsListen': 'Adressen mit TLS',
+  'network.tlsListenHint': 'HTTPS, mit dem Zertifikat aus der Verwaltung.',
+  'network.names': 'Namen des Gateways',
+  'network.namesHint':
+    'Wie sie in den Browser getippt werden, außer den Adressen. Andere Namen werden abgewiesen.',
+  'network.proxies': 'Vertraute Proxys',
+  'network.proxiesHint': 'Adressen von Reverse-Proxys, deren X-Forwarded-Kopfzeilen geglaubt wird.',
+  'network.idle': 'Ruhende Anmeldungen enden nach (Minuten)',
+  'network.idleHint': '5 bis 1.440.',
+  'network.metrics': 'Messwerte für Prometheus',
+
+  'backup.noBackup':
+    '„{name}“ ist keine Sicherung: Es ist kein JSON. Wählen Sie eine Datei, die hier gespeichert wurde.',
 };

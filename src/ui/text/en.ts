@@ -14,7 +14,7 @@ export const en = {
   'nav.tokens': 'API tokens',
   'nav.certificate': 'Certificate',
   'nav.backup': 'Backup',
-  'nav.history': 'Configuration history',
+  'nav.history': 'History',
   'nav.appearance': 'Appearance',
   'nav.about': 'About',
 
@@ -140,7 +140,7 @@ export const en = {
   'session.history': 'History',
   'session.noHistory': 'Nothing has been noted yet.',
 
-  'devices.lead': 'Everything that has opened a VPN connection through this gateway.',
+  'devices.lead': 'What is behind this gateway, and which VPNs each has used.',
   'devices.find': 'Find a name, address or maker',
   'devices.used': 'Protocols used',
   'devices.anyProtocol': 'Any protocol',
@@ -150,7 +150,7 @@ export const en = {
   'devices.sessions.one': '{count} session',
   'devices.sessions.other': '{count} sessions',
   'devices.seen': 'Seen',
-  'devices.none': 'No device has opened a VPN connection yet.',
+  'devices.none': 'No device has been seen yet.',
   'devices.noneUsed': 'No device is known to have used {protocol}.',
   'devices.rename': 'Name the device',
   'devices.renameOne': 'Name {device}',
@@ -318,7 +318,6 @@ export const en = {
   'network.services': 'Services open to the WAN',
   'network.servicesHint': 'Such as tcp/22. Everything else is dropped.',
   'network.listen': 'Addresses of this page',
-  'network.listenHint': 'Such as 192.168.1.1:443. An address on the WAN side opens the page to the internet.',
   'network.saved': 'Saved, and in force.',
 
   'users.add': 'Add a user',
@@ -422,6 +421,23 @@ export const en = {
   'diagnosis.answer': 'What it answered',
   'diagnosis.meaning': 'What that means',
   'diagnosis.advice': 'In plain words',
+
+  'history.title': 'Configuration history',
+
+  'network.page': 'These pages',
+  'network.listenHint':
+    'HTTP. “lan:80” is port 80 of every LAN address. An address on the WAN side opens the page to the internet.',
+  'network.tlsListen': 'Addresses with TLS',
+  'network.tlsListenHint': 'HTTPS, with the certificate under Administration.',
+  'network.names': 'Names of the gateway',
+  'network.namesHint': 'As they are typed into a browser, besides its addresses. Other names are refused.',
+  'network.proxies': 'Trusted proxies',
+  'network.proxiesHint': 'Addresses of reverse proxies whose X-Forwarded headers are believed.',
+  'network.idle': 'Idle log-ins end after (minutes)',
+  'network.idleHint': '5 to 1,440.',
+  'network.metrics': 'Metrics for Prometheus',
+
+  'backup.noBackup': '“{name}” is no backup: it is not JSON. Choose a file that was saved here.',
 } as const satisfies Record<string, string>;
 
 export type TextKey = keyof typeof en;
