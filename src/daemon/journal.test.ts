@@ -36,6 +36,8 @@ function session(id: number, endedAt: number | null = null): SessionRecord {
   return { ...machine.session(id)!, endedAt };
 }
 
+const keep = (journal: Journal, one: SessionRecord): void => journal.keepSession(one.id, () => one);
+
 const event = (what: string) =>
   ({ at: now, kind: 'system', level: 'info', what, session: null, device: null }) as const;
 
@@ -43,8 +45,8 @@ describe('the journal', () => {
   it('gives back after a restart what was kept', () => {
     const journal = open();
     expect(journal.nextSessionId()).toBe(1);
-    journal.keepSession(session(1));
-    journal.keepSession(session(2, now));
+    keep(journal, session(1));
+    keep(journal, session(2, now));
     journal.addLine(1, now, 'It began.');
     journal.addEvent(event('one'));
     journal.keepDevice({ id: 'a', givenName: 'Phone', lastSeen: now, facts: '{}' });
@@ -68,7 +70,7 @@ describe('the journal', () => {
 
   it('is written by a process that is killed: what was flushed stands', () => {
     const journal = open();
-    journal.keepSession(session(1));
+    keep(journal, session(1));
     journal.flush();
     // Another reader sees it while the first has not closed.
     const reader = new DatabaseSync(path);
@@ -83,14 +85,14 @@ describe('the journal', () => {
     expect(trouble).toContain('was broken');
     expect(trouble).toContain(`"${join(folder, 'journal.broken.sqlite')}"`);
     expect(readFileSync(join(folder, 'journal.broken.sqlite'), 'utf8')).toContain('this is no database');
-    journal.keepSession(session(1));
+    keep(journal, session(1));
     journal.close();
     expect(open().liveSessions()).toHaveLength(1);
   });
 
   it('a file that breaks while it is used is begun anew with all that lives', () => {
     const journal = open();
-    for (let id = 1; id < 200; id += 1) journal.keepSession(session(id, now));
+    for (let id = 1; id < 200; id += 1) keep(journal, session(id, now));
     journal.flush();
     live = [session(500)];
     // Somebody overwrites the database under the running daemon.
@@ -99,7 +101,7 @@ describe('the journal', () => {
     bytes.fill(0x41, 0, 3 * 4096);
     writeFileSync(path, bytes);
     for (let id = 200; id < 260; id += 1) {
-      journal.keepSession(session(id, now));
+      keep(journal, session(id, now));
       journal.flush();
     }
     expect(trouble).toContain('was broken');
@@ -125,14 +127,14 @@ describe('the journal', () => {
     mkdirSync(path);
     const journal = open();
     expect(trouble).toContain('cannot be written');
-    journal.keepSession(session(1));
+    keep(journal, session(1));
     journal.addEvent(event('one'));
     expect(journal.events(0, 10)).toHaveLength(1);
     rmSync(path, { recursive: true });
     now += 31_000;
     journal.flush();
     expect(trouble).toBeNull();
-    journal.keepSession(session(2));
+    keep(journal, session(2));
     journal.close();
     const again = open();
     expect(again.liveSessions().map(({ id }) => id)).toEqual([1, 2]);
@@ -141,7 +143,7 @@ describe('the journal', () => {
 
   it('a full journal goes on in memory with all that lives', () => {
     const journal = open();
-    journal.keepSession(session(1));
+    keep(journal, session(1));
     journal.flush();
     live = [session(1), session(2)];
     const long = 'x'.repeat(100_000);
@@ -157,8 +159,8 @@ describe('the journal', () => {
 
   it('is bounded by age and number, and what lives is never pruned', () => {
     const journal = open();
-    journal.keepSession(session(1));
-    journal.keepSession(session(2, now));
+    keep(journal, session(1));
+    keep(journal, session(2, now));
     for (let count = 0; count < 300; count += 1) journal.addLine(1, now, `line ${count}`);
     journal.addLine(2, now, 'gone');
     journal.addEvent(event('old'));

@@ -77,7 +77,7 @@ export class Journal {
   readonly #now: () => number;
   #db: DatabaseSync;
   #isOnDisk = false;
-  #pendingSessions = new Map<number, SessionRecord>();
+  #pendingSessions = new Map<number, () => SessionRecord>();
   #pending: Statement[] = [];
   #nextEventId: number;
   #retryAt = 0;
@@ -126,9 +126,9 @@ export class Journal {
     }));
   }
 
-  /** Kept with the next `flush`; only the latest of several counts. */
-  keepSession(session: SessionRecord): void {
-    this.#pendingSessions.set(session.id, session);
+  /** Kept with the next `flush`, which asks for it then: ten thousand copies at once are a burden. */
+  keepSession(id: number, record: () => SessionRecord): void {
+    this.#pendingSessions.set(id, record);
   }
 
   /** A session that became part of another leaves nothing. */
@@ -219,7 +219,7 @@ export class Journal {
     this.#pending.push([sql, values]);
   }
 
-  #write(statements: readonly Statement[], sessions: Iterable<SessionRecord>): void {
+  #write(statements: readonly Statement[], sessions: Iterable<() => SessionRecord>): void {
     this.#db.exec('BEGIN');
     try {
       const prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>();
@@ -228,7 +228,8 @@ export class Journal {
         if (!statement) prepared.set(sql, (statement = this.#db.prepare(sql)));
         statement.run(...values);
       };
-      for (const session of sessions) {
+      for (const record of sessions) {
+        const session = record();
         const { id, endedAt } = session;
         run('INSERT OR REPLACE INTO sessions (id, ended_at, record) VALUES (?, ?, ?)', [
           id,
@@ -249,7 +250,7 @@ export class Journal {
   }
 
   /** What cannot be written now is given up: the gateway matters more than its history. */
-  #tryWrite(statements: readonly Statement[], sessions: Iterable<SessionRecord>): void {
+  #tryWrite(statements: readonly Statement[], sessions: Iterable<() => SessionRecord>): void {
     try {
       this.#write(statements, sessions);
     } catch {
@@ -347,7 +348,10 @@ export class Journal {
     } catch (another) {
       this.#db = this.#openMemory(another);
     }
-    this.#tryWrite([], this.#options.live());
+    this.#tryWrite(
+      [],
+      Array.from(this.#options.live(), (session) => () => session),
+    );
   }
 
   /** What was written into memory meanwhile is added to the file. */

@@ -291,9 +291,11 @@ export class Sessions {
   #write(): void {
     if (this.#writeTimer) clearTimeout(this.#writeTimer);
     this.#writeTimer = null;
-    for (const session of this.#dirty) this.#options.journal.keepSession(shiftInstants(session, this.#epoch));
+    const { journal } = this.#options;
+    for (const session of this.#dirty)
+      journal.keepSession(session.id, () => shiftInstants(session, this.#epoch));
     this.#dirty.clear();
-    this.#options.journal.flush();
+    journal.flush();
     this.#followClock();
     if (this.#changes >= MANY_CHANGES) this.#restTimer.refresh();
   }
