@@ -40,6 +40,8 @@ describe('bash completes', () => {
     expect(complete('throughway disable --json p')).toEqual(['pptp']);
     expect(complete('throughway enable pptp ')).toEqual([]);
     expect(complete('throughway completion f')).toEqual(['fish']);
+    expect(complete('throughway config ')).toEqual(['get', 'set', 'diff', 'history', 'restore']);
+    expect(complete('throughway user re')).toEqual(['remove', 'reset-password']);
     expect(complete('throughway help down')).toEqual(['down']);
   });
 

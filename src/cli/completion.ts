@@ -48,16 +48,17 @@ function valuesOf(placeholder: string): readonly string[] | 'file' | null {
   }
 }
 
-/** An argument such as `get|set` stands for itself. */
-function choicesOf(placeholder: string): readonly string[] | 'file' | null {
-  return /^[a-z]+(\|[a-z]+)+$/.test(placeholder) ? placeholder.split('|') : valuesOf(placeholder);
+/** The words of an ACTION stand in the summary, behind its colon. */
+function choicesOf(command: Command, placeholder: string): readonly string[] | 'file' | null {
+  if (placeholder !== 'ACTION') return valuesOf(placeholder);
+  return command.summary.split(': ')[1]?.split(', ') ?? null;
 }
 
 function renderBash(commands: readonly Command[]): string {
   const byCommand = commands.map((command) => {
     const words = optionsOf(command).map((one) => `--${one.name}`);
     const cases = command.args.flatMap((placeholder, index) => {
-      const choices = choicesOf(placeholder);
+      const choices = choicesOf(command, placeholder);
       if (choices === null) return [];
       return [`        ${index}) ${choices === 'file' ? 'files=1' : `words="${choices.join(' ')}"`} ;;`];
     });
@@ -114,17 +115,17 @@ function optionNames(commands: readonly Command[], is: (value: string) => boolea
 function renderZsh(commands: readonly Command[]): string {
   const quote = (text: string): string => text.replaceAll("'", "'\\''");
   const escape = (text: string): string => quote(text.replaceAll(/([[\]:\\])/g, '\\$1'));
-  const action = (placeholder: string): string => {
-    const choices = choicesOf(placeholder);
+  const action = (command: Command, placeholder: string): string => {
+    const choices = choicesOf(command, placeholder);
     return choices === 'file' ? '_files' : choices === null ? '' : `(${choices.join(' ')})`;
   };
   const byCommand = commands.map((command) => {
     const specs = [
       ...optionsOf(command).map(
         ({ name, value, help }) =>
-          `'--${name}[${escape(help)}]${value === null ? '' : `:${escape(value)}:${action(value)}`}'`,
+          `'--${name}[${escape(help)}]${value === null ? '' : `:${escape(value)}:${action(command, value)}`}'`,
       ),
-      ...command.args.map((one, index) => `'${index + 1}:${escape(one)}:${action(one)}'`),
+      ...command.args.map((one, index) => `'${index + 1}:${escape(one)}:${action(command, one)}'`),
     ];
     return `    ${command.name}) _arguments ${specs.join(' ')} ;;`;
   });
@@ -170,7 +171,7 @@ function renderFish(commands: readonly Command[]): string {
       lines.push(`complete -c throughway ${when} -l ${name}${needs} -d ${quote(help)}`);
     }
     for (const placeholder of command.args) {
-      const choices = choicesOf(placeholder);
+      const choices = choicesOf(command, placeholder);
       if (choices === 'file') lines.push(`complete -c throughway ${when} -F`);
       else if (choices !== null) lines.push(`complete -c throughway ${when} -a ${quote(choices.join(' '))}`);
     }
