@@ -87,6 +87,29 @@ export const fastPathScenarios: readonly Scenario[] = [
         claim(share >= 69 && share <= 71, `${share} of 80 packets of ${element} took it`);
       }
       claimEqual((await household.daemon.status()).problems, [], 'what is wrong');
+      // What is shown of a session is the sum of both ways.
+      for (const { device, server, spiOut } of sessions) {
+        const wanted = {
+          out: server.received.filter(({ spi }) => spi === spiOut).length,
+          in: device.received.length,
+        };
+        const shown = async (): Promise<number[]> => {
+          const all = await household.daemon.sessions();
+          const session = all.find((one) => one.device.address === device.host.address);
+          return session ? [session.traffic.out.packets, session.traffic.in.packets] : [];
+        };
+        let last: number[] = [];
+        await until(
+          `the session of ${device.host.name} to show ${wanted.out} packets out and ${wanted.in} in`,
+          async () => {
+            last = await shown();
+            const off = [last[0]! - wanted.out, last[1]! - wanted.in];
+            return last.length === 2 && off.every((one) => Math.abs(one) <= 2);
+          },
+          20_000,
+          () => last.join(' and '),
+        );
+      }
     },
   ),
 

@@ -15,7 +15,9 @@ import {
   type FastLane,
   type FastPath,
 } from '../core/policy/fast-path.ts';
+import { FastCounts, type Count } from '../core/policy/fast-counts.ts';
 import { TABLE_NAME } from '../core/policy/ruleset.ts';
+import type { NftElement } from '../core/wire/nft-elements.ts';
 import { LinuxError } from '../linux/libc.ts';
 import type { SystemLink } from '../linux/links.ts';
 import type { Nft } from '../linux/nft.ts';
@@ -69,6 +71,7 @@ export class FastPathKeeper {
   readonly #routes: Routes;
   readonly #busy = { out: new BusyPairs(), in: new BusyPairs() };
   /** Exits by direction and far address; emptied when anything changes. */
+  readonly #counts = { out: new FastCounts(), in: new FastCounts() };
   readonly #exits = new Map<string, FastExit | null>();
   #installed: Installed | null = null;
   /** Changes whenever what was found out before may be wrong. */
@@ -90,6 +93,11 @@ export class FastPathKeeper {
     return [...out, ...back].reduce((sum, elements) => sum + elements.size, 0);
   }
 
+  /** What an element of `esp_in` or `esp_out` does not count of its pair. */
+  countsBeside(direction: 'out' | 'in', { key, data }: Pick<NftElement, 'key' | 'data'>): Count {
+    return this.#counts[direction].of(pairKey(key, data));
+  }
+
   /** To stand in front of a transaction that changes the ruleset: the fast path ends with the old rules. */
   get removal(): string {
     return this.#installed === null ? '' : REMOVE_FAST_PATH;
@@ -100,6 +108,7 @@ export class FastPathKeeper {
     this.#age += 1;
     this.#exits.clear();
     this.#installed = null;
+    for (const direction of DIRECTIONS) this.#counts[direction].settle();
   }
 
   /** Takes it away now. When it may be, it is back in a second. */
@@ -141,6 +150,7 @@ export class FastPathKeeper {
   /** Resolves to whether more pairs wait. */
   async #follow(): Promise<boolean> {
     const age = this.#age;
+    await this.#readCounts();
     const ground = this.#options.ground();
     const path = ground === null ? null : await this.#plan(ground);
     let more = false;
@@ -150,6 +160,21 @@ export class FastPathKeeper {
       else more = await this.#bring(path);
     });
     return more;
+  }
+
+  async #readCounts(): Promise<void> {
+    for (const direction of DIRECTIONS) {
+      const counters = new Map<PairKey, Count>();
+      const installed = this.#installed;
+      for (const index of installed?.sizes[direction].keys() ?? []) {
+        const onElement = ({ key, data, counter }: NftElement): void => {
+          if (counter) counters.set(pairKey(key, data), counter);
+        };
+        await this.#table.listElements(laneName(direction, index), onElement, 'netdev');
+      }
+      // What was there when it began has gone meanwhile, and is settled.
+      if (installed !== null && installed === this.#installed) this.#counts[direction].read(counters);
+    }
   }
 
   /** Null where it cannot be. */
@@ -179,10 +204,11 @@ export class FastPathKeeper {
   ): Promise<FastLane[]> {
     const pairs = new Map<PairKey, number>();
     const isComplete = await this.#table.listElements(`esp_${direction}`, ({ key, data, counter }) => {
-      const bytes = data === null ? [...key] : [...key, ...data];
-      if (bytes.length === 12) pairs.set(String.fromCharCode(...bytes), counter?.packets ?? 0);
+      const pair = pairKey(key, data);
+      if (pair.length === 12) pairs.set(pair, counter?.packets ?? 0);
     });
     if (!isComplete) return [];
+    this.#counts[direction].keepOnly((pair) => pairs.has(pair));
     const lanes = new Map<string, { exit: FastExit; mostBytes: number | null; elements: string[] }>();
     for (const pair of this.#busy[direction].list(pairs, performance.now())) {
       const { client, server, element } = readPair(direction, pair);
@@ -247,6 +273,7 @@ export class FastPathKeeper {
         path[direction].map(({ elements }) => sizeFor(elements.length));
       const sizes = { out: room('out'), in: room('in') };
       await this.#options.nft.run(REMOVE_FAST_PATH + renderFastPath(first, sizes));
+      for (const direction of DIRECTIONS) this.#counts[direction].settle();
       this.#installed = {
         shape,
         sizes,
@@ -291,6 +318,11 @@ export class FastPathKeeper {
     if (this.#trouble === '') this.#options.log('info', 'busy ESP takes the ordinary way', { reason });
     this.#trouble = reason;
   }
+}
+
+/** The bytes of the kernel's key and data in one. */
+function pairKey(key: Uint8Array, data: Uint8Array | null): PairKey {
+  return String.fromCharCode(...key, ...(data ?? []));
 }
 
 const asSet = ({ elements }: FastLane): Set<string> => new Set(elements);

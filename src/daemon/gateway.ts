@@ -9,10 +9,12 @@ import { renderProblem, type Problem } from '../core/config/problem.ts';
 import { PROTOCOLS, type Config, type Passthrough } from '../core/config/schema.ts';
 import { DROP_REASONS } from '../core/policy/counters.ts';
 import { filtersForwarded, filtersIngress, findForeignDrops } from '../core/policy/foreign.ts';
+import type { Count } from '../core/policy/fast-counts.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
 import { renderTable } from '../core/policy/ruleset.ts';
 import { layoutOf, type Layout } from '../core/policy/layout.ts';
 import type { SystemState } from '../core/policy/system.ts';
+import type { NftElement } from '../core/wire/nft-elements.ts';
 import { ipProtocols } from '../core/wire/ipv4.ts';
 import type { NftCounter } from '../core/wire/nftables.ts';
 import {
@@ -170,6 +172,11 @@ export class Gateway {
       inTurn: (work) => this.#inTurn(work),
     });
     this.#keepLastGood();
+  }
+
+  /** What busy ESP has carried beside the counters of `esp_in` and `esp_out`, for one of their elements. */
+  countsBeside(direction: 'out' | 'in', element: Pick<NftElement, 'key' | 'data'>): Count {
+    return this.#fastPath?.countsBeside(direction, element) ?? { packets: 0, bytes: 0 };
   }
 
   /** Busy ESP may pass by conntrack, routing and the filter only where nobody else has a say in these. */

@@ -6,8 +6,10 @@ import { HELD_KINDS } from '../core/alg/copy.ts';
 import { readEspElement, type EspElement } from '../core/alg/esp-element.ts';
 import type { Instant } from '../core/alg/machine.ts';
 import type { Observation } from '../core/alg/observer.ts';
+import { wholeCount, type Count } from '../core/policy/fast-counts.ts';
 import { copyKindOf, OBSERVATION_GROUP } from '../core/policy/observe.ts';
 import type { ConntrackGlance } from '../core/wire/ctnetlink.ts';
+import type { NftElement } from '../core/wire/nft-elements.ts';
 import type { NflogPacket } from '../core/wire/nflog.ts';
 import { openConntrackEvents, type ConntrackEvents } from '../linux/conntrack-events.ts';
 import { streamConntrack } from '../linux/conntrack.ts';
@@ -39,6 +41,8 @@ export interface SourceOptions {
   readonly hold: (kind: CopyKind, packet: Uint8Array) => number;
   /** What cannot be read, or null when it can again. */
   readonly onTrouble: (sentence: string | null) => void;
+  /** What an element of the maps of ESP does not count of its pair, because it took the fast path. */
+  readonly countsBeside: (direction: 'out' | 'in', element: NftElement) => Count;
   readonly now: () => Instant;
 }
 
@@ -151,11 +155,17 @@ export class KernelSources {
   }
 
   async #listElements(direction: 'in' | 'out', sets: readonly string[]): Promise<void> {
+    const { countsBeside } = this.#options;
     const elements: EspElement[] = [];
     let isComplete = true;
     for (const set of sets) {
       isComplete &&= await this.#options.table.listElements(set, (element) => {
-        const read = readEspElement(direction, element);
+        const { counter } = element;
+        const isPair = set === `esp_${direction}`;
+        const read = readEspElement(direction, {
+          ...element,
+          counter: counter && isPair ? wholeCount(counter, countsBeside(direction, element)) : counter,
+        });
         if (read) elements.push(read);
       });
     }

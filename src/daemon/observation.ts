@@ -16,7 +16,7 @@ import { LinuxError } from '../linux/libc.ts';
 import { TableReader, type ElementStep } from '../linux/nft-table.ts';
 import { PacketSender } from '../linux/packet-sender.ts';
 import { HeldPackets } from './held-packets.ts';
-import { KernelSources } from './kernel-sources.ts';
+import { KernelSources, type SourceOptions } from './kernel-sources.ts';
 import type { Log } from './log.ts';
 import { PairingEffects } from './pairing-effects.ts';
 import type { ObservationStatus } from './status.ts';
@@ -39,6 +39,8 @@ export interface ObservationOptions {
   /** All that the kernel knew has been told. */
   readonly onTakenOver: (now: Instant) => void;
   readonly onTrouble: (key: string, sentence: string | null) => void;
+  /** As of KernelSources. */
+  readonly countsBeside: SourceOptions['countsBeside'];
   readonly onClose: () => void;
 }
 
@@ -67,6 +69,7 @@ export class Observation {
       onInput: (input) => this.#feed(input),
       hold: (kind, packet) => this.#hold(kind, packet),
       onTrouble: (sentence) => options.onTrouble('observation', sentence),
+      countsBeside: options.countsBeside,
       now: () => this.#now(),
     });
     this.#effects = new PairingEffects({

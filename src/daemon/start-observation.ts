@@ -37,6 +37,7 @@ export async function startObservation(parts: ObservationParts): Promise<Observa
     onDecision: decided,
     onTakenOver: () => records.sessions.hear({ kind: 'taken-over' }),
     onTrouble: tellTrouble,
+    countsBeside: (direction, element) => gateway.countsBeside(direction, element),
     onClose: () => floods.close(),
   });
   await observation.start(gateway.territory(), records.sessions.recognisedFlows());

@@ -10,6 +10,7 @@ import {
   NLM_F_CREATE,
   type NftElement,
   type NftElementDraft,
+  type NftFamily,
   parseElements,
 } from '../core/wire/nft-elements.ts';
 import { WireError } from '../core/wire/bytes.ts';
@@ -81,8 +82,12 @@ export class TableReader {
    * Calls `onElement` with each element of a set or map; its bytes are gone when that returns. Resolves
    * to whether the list is complete: elements that come and go meanwhile may be missing or twice in it.
    */
-  async listElements(set: string, onElement: (element: NftElement) => void): Promise<boolean> {
-    const request = emitElementDump(this.#table, set);
+  async listElements(
+    set: string,
+    onElement: (element: NftElement) => void,
+    family: NftFamily = 'inet',
+  ): Promise<boolean> {
+    const request = emitElementDump(this.#table, set, family);
     let isReadable = true;
     const isComplete = await this.#socket.stream(NFT_MSG_GETSETELEM, NLM_F_DUMP, request, ({ payload }) => {
       try {

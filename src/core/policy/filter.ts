@@ -39,6 +39,19 @@ export function timeoutDeclarations(config: Config): Declaration[] {
   ];
 }
 
+/**
+ * The data of VPNs, which is most of what passes and has nothing to be observed, is spared the look at
+ * other ports. GRE version 1 says PPP where the others have their destination port (RFC 2637 4.1).
+ */
+function dataFirst(): Rule[] {
+  const known = 'ct status assured accept';
+  return [
+    rule(`@th,16,16 0x880b ${known}`, 'PPTP data of an answered call'),
+    rule(`@th,16,16 4500 ${known}`, 'NAT-T of an answered flow, to a server'),
+    rule(`@th,0,16 4500 ${known}`, 'and from it'),
+  ];
+}
+
 /** What is not forwarded: the gateway's own addresses, broadcasts and groups. */
 export const STAYS = 'fib daddr type { local, broadcast, multicast, anycast } accept';
 
@@ -48,6 +61,7 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
   const isEarly = layoutOf(config, system) === 'early';
   const rules: Rule[] = [];
   rules.push(
+    ...dataFirst(),
     ...observeHookRules(),
     rule('ct status assured accept', 'Flows that have been answered for a while'),
     rule('meta nfproto ipv4 meta l4proto esp goto esp_prerouting', 'ESP is translated without conntrack'),

@@ -74,8 +74,11 @@ function copyShared(name: string, kind: 'lan' | 'wan', set: string, bytes: numbe
   };
 }
 
-/** The ports towards a server on which established flows are looked at: one lookup for every packet. */
-const PORTS_OUT = '443, 500, 992, 1194, 1701, 1723, 5555';
+/** The ports towards a server on which established flows are looked at, and where: one lookup for every packet. */
+const PORTS_OUT = [
+  ...[500, 1701, 1723].map((port) => `${port} : jump observe_out`),
+  ...[443, 992, 1194, 5555].map((port) => `${port} : jump observe_segments`),
+].join(', ');
 /** And those from a server. */
 const PORTS_IN = '500, 1701, 1723';
 
@@ -85,7 +88,7 @@ const PORTS_IN = '500, 1701, 1723';
  */
 export function observeHookRules(): Rule[] {
   return [
-    rule(`@th,16,16 { ${PORTS_OUT} } jump observe_out`, 'Control messages are seen on established flows too'),
+    rule(`@th,16,16 vmap { ${PORTS_OUT} }`, 'Control messages are seen on established flows too'),
     rule(`@th,0,16 { ${PORTS_IN} } jump observe_in`, 'So are their answers'),
   ];
 }
@@ -113,8 +116,12 @@ export function observeChains(config: Config): Chain[] {
       rule(`iifname ${lan} udp dport 500 goto copy_lan`, 'IKE'),
       rule(`iifname ${lan} tcp dport 1723 ${HAS_DATA} goto copy_lan_control`, 'PPTP control'),
       rule(`iifname ${lan} udp dport 1701 goto observe_l2tp`, 'L2TP'),
+    ),
+    chain(
+      'observe_segments',
+      // The count first: most segments on these ports are of long transfers.
       rule(
-        `iifname ${lan} tcp dport { 443, 992, 1194, 5555 } tcp flags & psh == psh ct original packets < 8 goto copy_lan_first`,
+        `ct original packets < 8 iifname ${lan} meta l4proto tcp tcp flags & psh == psh goto copy_lan_first`,
         'What the first segments of a connection show',
       ),
     ),

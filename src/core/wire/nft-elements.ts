@@ -13,7 +13,8 @@ export const NFT_MSG_DELSETELEM = message(14);
 /** Without it, adding an element that is there is no error. */
 export const NLM_F_CREATE = 0x400;
 
-const NFPROTO_INET = 1;
+const FAMILIES = { inet: 1, netdev: 5 } as const;
+export type NftFamily = keyof typeof FAMILIES;
 const SIZEOF_NFGENMSG = 4;
 const ATTRIBUTE_HEADER_LENGTH = 4;
 const TYPE_MASK = 0x3fff;
@@ -61,8 +62,8 @@ export function emitElements(table: string, set: string, elements: readonly NftE
 }
 
 /** The payload of NFT_MSG_GETSETELEM that lists a set. */
-export function emitElementDump(table: string, set: string): Uint8Array {
-  return withHeader(names(table, set));
+export function emitElementDump(table: string, set: string, family: NftFamily = 'inet'): Uint8Array {
+  return withHeader(names(table, set), family);
 }
 
 function names(table: string, set: string): [number, Uint8Array][] {
@@ -72,9 +73,10 @@ function names(table: string, set: string): [number, Uint8Array][] {
   ];
 }
 
-function withHeader(list: AttributeList): Uint8Array {
+function withHeader(list: AttributeList, family: NftFamily = 'inet'): Uint8Array {
   const attributes = emitAttributes(list);
-  return new Writer(SIZEOF_NFGENMSG + attributes.length).u8(NFPROTO_INET).u8(0).u16(0).put(attributes).bytes;
+  return new Writer(SIZEOF_NFGENMSG + attributes.length).u8(FAMILIES[family]).u8(0).u16(0).put(attributes)
+    .bytes;
 }
 
 /** Names are ASCII, and end with a zero byte. */
