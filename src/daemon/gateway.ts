@@ -39,13 +39,14 @@ import {
   endTranslatedEsp,
   type Ended,
 } from './flows.ts';
-import { describeInterface, globalIpv4, interfaceTrouble, ipv4Prefix } from './interfaces.ts';
+import { describeInterface, interfaceTrouble, ipv4Prefix } from './interfaces.ts';
 import { KernelTable, listOtherTables } from './kernel-table.ts';
 import { LAST_GOOD, loadConfig } from './load-config.ts';
 import type { Log } from './log.ts';
 import type { Released } from './sessions.ts';
 import type { InterfaceStatus, ObservationStatus, Status } from './status.ts';
 import { applySysctls, forwardingTrouble, restoreSysctls } from './sysctls.ts';
+import { readSystemState } from './system-state.ts';
 import { VERSION } from './version.ts';
 
 /** The kernel refused the ruleset, perhaps because memory was short: tried again then. */
@@ -589,13 +590,4 @@ export class Gateway {
     if (this.#configProblems.length > 0) return;
     this.#options.state.write(LAST_GOOD, text ?? readConfigText(this.#options.configPath));
   }
-}
-
-function readSystemState(links: readonly SystemLink[], wanName: string, othersFilter: boolean): SystemState {
-  const wan = links.find((link) => link.name === wanName);
-  return {
-    wanAddress: wan?.up ? globalIpv4(wan) : null,
-    ownGreRemotes: links.flatMap((link) => link.greRemote ?? []),
-    othersFilter,
-  };
 }
