@@ -6,6 +6,7 @@
 //   npm run interop -- --write             also writes what was played into the matrix of docs/interop.md
 //   npm run interop -- --prepare           only builds the root file systems
 // Needs root. Ends with 0 when every row holds, 1 when one does not, 77 when it cannot run here.
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { insideOwnNamespaces } from '../lab/enter.ts';
 import { playRow, playTrial, type Result } from './play.ts';
@@ -26,7 +27,6 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     prepare: { type: 'boolean', default: false },
-    'if-prepared': { type: 'boolean', default: false },
     'no-baseline': { type: 'boolean', default: false },
   },
 });
@@ -43,8 +43,8 @@ if (chosen.length === 0) {
 }
 if (process.getuid?.() !== 0)
   leaveOut('The interoperability runs mount file systems and need root. Run: sudo npm run interop');
-if (values['if-prepared'] && missingTrees().length > 0)
-  leaveOut('Its root file systems are not built yet, which takes a minute: npm run interop -- --prepare');
+if (!existsSync('/dev/net/tun'))
+  leaveOut('The programs need TUN devices, and there is no /dev/net/tun here. Try: modprobe tun');
 for (const tree of missingTrees()) {
   process.stderr.write(
     `Building the root file system "${tree}" with mmdebstrap (under .cache/interop) ...\n`,

@@ -55,7 +55,7 @@ const L2TP: Row = {
   server: UML,
   device: UML,
   devices: 2,
-  isFast: true,
+  isFast: false,
   governedBy: 'l2tp',
   megabytes: 4,
   prepare: ({ server, devices }) =>

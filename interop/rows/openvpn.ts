@@ -51,7 +51,7 @@ function openvpn(protocol: 'udp' | 'tcp'): Row {
     server: CELL,
     device: CELL,
     devices: 2,
-    isFast: true,
+    isFast: protocol === 'udp',
     governedBy: null,
     async prepare(world) {
       await makeCertificates(world);

@@ -31,7 +31,6 @@ async function startServer({ server, devices }: World): Promise<void> {
   await vpncmd(server, '/SERVER', [
     'HubCreate VPN /PASSWORD:hub',
     'BridgeCreate VPN /DEVICE:far /TAP:yes',
-    'OpenVpnEnable yes /PORTS:1194',
     `IPsecEnable /L2TP:yes /L2TPRAW:yes /ETHERIP:no /PSK:"${PSK}" /DEFAULTHUB:VPN`,
     'Hub VPN',
     'SecureNatHostSet /MAC:none /IP:10.30.0.254 /MASK:255.255.255.0',

@@ -27,7 +27,7 @@ function strongswan(version: 1 | 2, esp: 'program' | 'kernel'): Row {
     server: machine,
     device: machine,
     devices: 2,
-    isFast: isUserSpace,
+    isFast: isUserSpace && version === 2,
     governedBy: 'ipsec',
     megabytes: isUserSpace ? 16 : 4,
     async prepare({ server }) {

@@ -22,7 +22,7 @@ function vpnc(devices: number): Row {
     server: UML,
     device: CELL,
     devices,
-    isFast: devices === 2,
+    isFast: false,
     governedBy: 'ipsec',
     megabytes: 4,
     async prepare({ server, devices: all }) {
