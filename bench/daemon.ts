@@ -1,5 +1,6 @@
 // The parts of the daemon's benchmark by name. Each builds what it needs in the lab's namespaces, with
 // the real daemon, and takes it away again.
+import { measureApi } from './api.ts';
 import { measureMemory, measureStartUp } from './daemon-cost.ts';
 import { measureElements } from './elements.ts';
 import type { Figures } from './figures.ts';
@@ -22,6 +23,7 @@ export const daemonParts = {
   observing: measureObserving,
   flood: measureFlood,
   soak: measureSoak,
+  api: measureApi,
 } as const satisfies Record<string, () => Promise<Figures>>;
 
 export type DaemonPart = keyof typeof daemonParts;
