@@ -2,7 +2,7 @@
 // themes and widths. They are made to be looked at.
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { demoSessions } from '../lab/demo-sessions.ts';
+import { demoSessions, type DemoSession } from '../lab/demo-sessions.ts';
 import { insideOwnNamespaces } from '../lab/enter.ts';
 import { ADDRESSES } from '../test/pages/addresses.ts';
 import { findBrowser } from '../test/pages/browser.ts';
@@ -30,7 +30,18 @@ insideOwnNamespaces(import.meta.filename);
 mkdirSync(folder, { recursive: true });
 const household = await buildWithAccount();
 const sessions = demoSessions(household);
-await Promise.all(sessions.map((session) => session.connect()));
+/** On a busy machine an answer may come later than a session waits for it. */
+const MOST_ATTEMPTS = 20;
+async function connect(session: DemoSession): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await session.connect();
+    } catch (error) {
+      if (attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+await Promise.all(sessions.map(connect));
 const stop = new AbortController();
 const traffic = (async () => {
   while (!stop.signal.aborted) {
