@@ -25,7 +25,7 @@ const SPOOFED = 100_000;
 const MOST_PAIRS = 131_072;
 
 /** ESP from the internet on SPIs that no device has chosen, from each of the sources in turn. */
-async function spoof(household: Household, sources: readonly string[], count: number): Promise<void> {
+export async function spoof(household: Household, sources: readonly string[], count: number): Promise<void> {
   const sender = new PacketSender(household.isp);
   for (let serial = 0; serial < count; serial += 1) {
     const source = sources[serial % sources.length]!;

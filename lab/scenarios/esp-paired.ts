@@ -9,7 +9,8 @@ import { EspSession } from '../peers/esp-session.ts';
 import { IKE_PORT, IkePeer, type ReceivedIke } from '../peers/ike.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import type { Host, Household } from '../topologies/household.ts';
-import { claimEqual, until } from '../wait.ts';
+import { claim, claimEqual, until } from '../wait.ts';
+import { spoof } from './esp-limits.ts';
 
 const { mainMode, quickMode, ikeSaInit, ikeAuth, createChildSa } = exchangeTypes;
 const DEVICES = { devices: 4 };
@@ -284,6 +285,39 @@ export const espPairedScenarios: readonly Scenario[] = [
       const alone = met.nextSession(party!);
       await met.speak(alone);
       await converse(household, [...next, alone]);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E14d',
+    'a flood in the name of a server, its daemon pairing: running and new SAs pass, and one event names it',
+    async (household) => {
+      const { daemon, server, ledger } = household;
+      const met = new Meeting(household);
+      const sessions = await met.begin(ikeSaInit, ikeAuth);
+      const events = (await daemon.events()).length;
+      await spoof(household, [server.address], 20_000);
+      await converse(household, sessions);
+      await claimPairs(household, sessions);
+      const floods = async (): Promise<string[]> =>
+        (await daemon.events()).map(({ what }) => what).filter((what) => what.includes('A flood of ESP'));
+      const told = await until(
+        'the flood to be told',
+        async () => {
+          const found = await floods();
+          return found.length > 0 ? found : null;
+        },
+        PATIENCE_MS,
+      );
+      claimEqual(told.length, 1, 'events that name the flood');
+      claim((await daemon.events()).length - events <= 2, 'no more events than that');
+      const [party] = met.parties;
+      await met.exchange(party!, createChildSa);
+      const next = met.nextSession(party!);
+      await met.speak(next);
+      await ledger.settle(PATIENCE_MS);
+      await converse(household, [...sessions, next]);
     },
     DEVICES,
   ),

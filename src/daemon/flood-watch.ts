@@ -26,6 +26,7 @@ export class FloodWatch {
 
   constructor(options: FloodWatchOptions) {
     this.#options = options;
+    void this.look();
     this.#timer = setInterval(() => void this.look(), LOOK_MS).unref();
   }
 
