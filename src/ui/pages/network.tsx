@@ -165,39 +165,41 @@ export function NetworkPage() {
                 onValue={(sourcePort) => set({ sourcePort })}
               />
             </Panel>
-            <Panel title={t('network.timeouts')} lead={t('network.timeoutsLead')}>
-              {TIMEOUTS.map((one) => (
-                <Field
-                  key={one}
-                  label={t(`network.${one}`)}
-                  hint={t(`network.${one}.hint`)}
-                  fault={request.about(one)}
-                  class="short"
-                  inputMode="numeric"
-                  value={draft.timeouts[one]}
-                  onValue={(value) => set({ timeouts: { ...draft.timeouts, [one]: value } })}
+            <div class="column">
+              <Panel title={t('network.timeouts')} lead={t('network.timeoutsLead')}>
+                {TIMEOUTS.map((one) => (
+                  <Field
+                    key={one}
+                    label={t(`network.${one}`)}
+                    hint={t(`network.${one}.hint`)}
+                    fault={request.about(one)}
+                    class="short"
+                    inputMode="numeric"
+                    value={draft.timeouts[one]}
+                    onValue={(value) => set({ timeouts: { ...draft.timeouts, [one]: value } })}
+                  />
+                ))}
+              </Panel>
+              <Panel title={t('network.own')}>
+                <Choice
+                  legend={t('network.ping')}
+                  name="ping"
+                  value={draft.ping}
+                  options={[
+                    { value: 'yes', label: t('word.enabled') },
+                    { value: 'no', label: t('word.disabled') },
+                  ]}
+                  onValue={(ping) => set({ ping })}
                 />
-              ))}
-            </Panel>
-            <Panel title={t('network.own')}>
-              <Choice
-                legend={t('network.ping')}
-                name="ping"
-                value={draft.ping}
-                options={[
-                  { value: 'yes', label: t('word.enabled') },
-                  { value: 'no', label: t('word.disabled') },
-                ]}
-                onValue={(ping) => set({ ping })}
-              />
-              <Field
-                label={t('network.services')}
-                hint={t('network.servicesHint')}
-                fault={request.about('wan_services') ?? request.about('wan_services[0]')}
-                value={draft.services}
-                onValue={(services) => set({ services })}
-              />
-            </Panel>
+                <Field
+                  label={t('network.services')}
+                  hint={t('network.servicesHint')}
+                  fault={request.about('wan_services') ?? request.about('wan_services[0]')}
+                  value={draft.services}
+                  onValue={(services) => set({ services })}
+                />
+              </Panel>
+            </div>
             <PagePanel draft={draft} set={set} about={request.about} />
           </div>
           <FailureNotice error={request.error} shown={['wan', 'lan', 'idle_minutes', ...TIMEOUTS]} />

@@ -132,7 +132,9 @@ function draw(element: HTMLElement, history: TrafficHistory): uPlot {
       ],
     },
     [times, ...lines.flatMap((one) => [one.in.map(rate), one.out.map((bytes) => -rate(bytes))])].map(
-      (column) => column.slice(from),
+      (column) =>
+        // The last step is not over yet: it would look as if the traffic fell.
+        column.slice(from, -1),
     ) as uPlot.AlignedData,
     element,
   );
