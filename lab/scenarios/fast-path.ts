@@ -37,8 +37,12 @@ function carried(household: Household): Map<string, number> {
   return new Map([...elements].map(([, key, packets]) => [key!, Number(packets)]));
 }
 
-/** Traffic both ways until every session takes the fast path both ways and a packet of each has taken it. */
-async function makeBusy(household: Household, sessions: readonly EspSession[]): Promise<void> {
+/** Traffic both ways until every session takes the fast path both ways, or so many directions do, and a packet of each has taken it. */
+async function makeBusy(
+  household: Household,
+  sessions: readonly EspSession[],
+  least = sessions.length * 2,
+): Promise<void> {
   const deadline = performance.now() + 10_000;
   for (let round = 0; ; round += 1) {
     for (const session of sessions) {
@@ -48,7 +52,7 @@ async function makeBusy(household: Household, sessions: readonly EspSession[]): 
     await sleep(2);
     if (round % 100 !== 0) continue;
     const packets = [...carried(household).values()];
-    if (packets.length === sessions.length * 2 && packets.every((count) => count > 0)) break;
+    if (packets.length >= least && packets.every((count) => count > 0)) break;
     claim(performance.now() < deadline, `the fast path within 10 s: ${fastTable(household) || 'no table'}`);
   }
   await household.ledger.settle();
@@ -170,7 +174,9 @@ export const fastPathScenarios: readonly Scenario[] = [
       await until('the device to be told', () => errors.errors.length > 0);
       claimEqual((await daemon.command('enable', 'ipsec')).status, 0, 'enable');
       for (const session of sessions) await session.begin();
-      await makeBusy(household, sessions);
+      // A second device of the server may be on trial for a while, on the ordinary way.
+      await makeBusy(household, sessions, sessions.length);
+      await converse(household, sessions, 20);
     },
   ),
 
