@@ -2,6 +2,7 @@
 // says that it is ready. Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT stop the
 // daemon and leave the gateway working.
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
@@ -58,6 +59,9 @@ export async function runDaemon(options: RunOptions): Promise<void> {
   }
 }
 
+/** So long "ready" waits for what the kernel knows to be taken over. */
+const TAKE_OVER_MS = 300;
+
 /** Resolves when told to stop; whatever goes wrong before, nothing of ours stays open. */
 async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   let gateway: Gateway | null = null;
@@ -112,6 +116,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   });
   const calmed = keepWatchdogCalm();
   let unwatchDrops = (): void => undefined;
+  let observing: Promise<Observation | null> = Promise.resolve(null);
   const doctor = new Doctor(running, records);
   const prober = createProber(() => running.passthrough);
   const people = new Admin({ gateway: running, records, state, configPath: options.config, log });
@@ -144,7 +149,12 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     await running.start();
     await records.devices.look();
     unwatchDrops = watchDrops(async () => (await running.status()).drops, records.events);
-    observation = await startObservation({ gateway: running, records, log, tellTrouble });
+    observing = startObservation({ gateway: running, records, log, tellTrouble }).then((one) => {
+      observation = one;
+      return one;
+    });
+    // Packets pass already. With very many pairs in the kernel, their sessions are shown a little later.
+    await Promise.race([observing, sleep(TAKE_OVER_MS, null, { ref: false })]);
     started();
     process.on('SIGHUP', () => {
       notifyServiceManager('RELOADING=1');
@@ -159,7 +169,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     // Behind "ready": the gateway does not wait for its page.
     admin = people;
     await people.start(routes);
-    await stopped;
+    await Promise.race([stopped, observing.then(() => stopped)]);
     notifyServiceManager('STOPPING=1');
   } finally {
     calmed();
@@ -170,7 +180,8 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     await people.close();
     doctor.close();
     unwatchDrops();
-    await observation?.close();
+    const observed = await observing.catch(() => null);
+    await observed?.close();
     records.close();
     running.close();
   }
