@@ -11,7 +11,7 @@ describe('a pair', () => {
   it('is busy from a hundred packets a second on, counted from its first list', () =>
     expect(course([5000, 5099, 5199])).toEqual([false, false, true]));
 
-  it('stays busy with the eighth of its packets that the ordinary way still sees', () =>
+  it('stays busy with the few of its packets that the ordinary way still sees', () =>
     expect(
       course([0, 100, 101, 102, ...Array.from({ length: 60 }, (_, index) => 103 + index)]).slice(1),
     ).not.toContain(false));

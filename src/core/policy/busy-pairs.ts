@@ -1,8 +1,8 @@
 // Which pairs of ESP are worth the fast path: those that carry packets all the time. Knows them by
 // opaque keys and by what the ordinary way has counted for each; a pair on the fast path shows there
-// with every eighth packet only. Lists may come at any distance.
+// with every thirty-second packet only. Lists may come at any distance.
 import type { Instant } from '../alg/machine.ts';
-import { REFRESH_EVERY } from './esp.ts';
+import { FAST_REFRESH_EVERY } from './esp.ts';
 
 /** Below this a pair costs less than the hooks of the fast path do. */
 const BUSY_PER_SECOND = 100;
@@ -49,7 +49,7 @@ export class BusyPairs {
       if (isBusy) this.#busy += 1;
       return isBusy ? now : null;
     }
-    if ((grown * REFRESH_EVERY) / seconds >= QUIET_PER_SECOND) return now;
+    if ((grown * FAST_REFRESH_EVERY) / seconds >= QUIET_PER_SECOND) return now;
     return now - before.busyAt < QUIET_MS ? before.busyAt : null;
   }
 }

@@ -26,11 +26,12 @@ it('keeps what a pair had that went by itself, or came anew', () => {
   expect(counts.of('a').packets).toBe(14);
 });
 
-it('takes every eighth packet for one that the kernel has counted twice', () => {
+it('knows which packets the kernel has counted twice', () => {
   const count = (packets: number) => ({ packets, bytes: packets * 10 });
   // 80 packets on the ordinary way: 70 once, 10 twice. On the fast path: 70 there, 10 twice here.
   expect(wholeCount(count(90), count(0))).toEqual({ packets: 80, bytes: 800 });
-  expect(wholeCount(count(20), count(70))).toEqual({ packets: 80, bytes: 800 });
+  expect(wholeCount(count(20), count(310))).toEqual({ packets: 320, bytes: 3200 });
+  expect(wholeCount(count(110), count(310))).toEqual({ packets: 400, bytes: 4000 });
   expect([0, 1, 2, 3].map((packets) => wholeCount(count(packets), count(0)).packets)).toEqual([0, 1, 2, 3]);
 });
 

@@ -1,7 +1,7 @@
 // What the fast path of ESP has carried, by pair, beyond what the elements of `esp_in` and `esp_out`
 // count: the packets of a pair are the sum of both. The fast path's own counters go with its table, so
 // what they said last is kept here as long as the pair lives. What passed after that is missing.
-import { REFRESH_EVERY } from './esp.ts';
+import { FAST_REFRESH_EVERY, REFRESH_EVERY } from './esp.ts';
 
 export interface Count {
   readonly packets: number;
@@ -10,13 +10,18 @@ export interface Count {
 
 /**
  * The packets of a pair, by its element of `esp_in` or `esp_out` and what the fast path has carried. The
- * kernel counts each packet that refreshes an element twice, for it is looked up and updated; these are
- * every eighth of all by their sequence numbers, whichever way the others take.
+ * kernel counts each packet that refreshes an element twice, for it is looked up and updated. On the
+ * ordinary way that is every eighth packet; of a pair on the fast path it is every thirty-second, and
+ * all the others of it are counted there.
  */
 export function wholeCount(element: Count, beside: Count): Count {
-  const counted = plus(element, beside);
-  const whole = (value: number): number => Math.round((value * REFRESH_EVERY) / (REFRESH_EVERY + 1));
-  return { packets: whole(counted.packets), bytes: whole(counted.bytes) };
+  const whole = (ordinary: number, fast: number): number => {
+    const refreshing = fast / (FAST_REFRESH_EVERY - 1);
+    return Math.round(
+      fast + refreshing + ((ordinary - 2 * refreshing) * REFRESH_EVERY) / (REFRESH_EVERY + 1),
+    );
+  };
+  return { packets: whole(element.packets, beside.packets), bytes: whole(element.bytes, beside.bytes) };
 }
 
 const NOTHING: Count = { packets: 0, bytes: 0 };

@@ -24,7 +24,7 @@ const path: FastPath = {
     { exit: { device: device('wlan0'), nextHop: address('192.168.2.9') }, mostBytes: null, elements: [] },
   ],
 };
-const ordinary = '@nh,48,32 & 0x3fff00ff == 0x32 @nh,0,8 0x45 @nh,64,8 > 1 @th,32,32 & 7 != 1';
+const ordinary = '@nh,48,32 & 0x3fff00ff == 0x32 @nh,0,8 0x45 @nh,64,8 > 1 @th,32,32 & 31 != 1';
 
 it('one rule for each exit, behind the matches that send all but plain ESP the ordinary way', () =>
   expect(renderFastPath(path, { out: [2048], in: [1024, 1024] })).toBe(`table netdev throughway {

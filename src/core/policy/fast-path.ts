@@ -1,13 +1,13 @@
 // The fast path of ESP: pairs that are known and busy are translated and sent on where they come in
 // (netdev ingress), before conntrack, routing and the filter. It decides nothing. What is there has
 // been vouched for by the daemon, a moment ago; every packet that is out of the ordinary, and every
-// eighth of all, goes the ordinary way, which learns, refreshes and answers with errors.
+// thirty-second of all, goes the ordinary way, which learns, refreshes and answers with errors.
 //
 // The table belongs to the daemon's socket (`flags owner`): when the daemon ends, however it ends, the
 // kernel takes the table away in the same moment, and all goes the ordinary way. Sets cannot be
 // shared with the table `inet throughway`, so the pairs stand here once more.
 import type { InterfaceName, Ipv4Address } from '../address.ts';
-import { REFRESH_EVERY } from './esp.ts';
+import { FAST_REFRESH_EVERY } from './esp.ts';
 import { TABLE_NAME } from './ruleset.ts';
 
 export const FAST_TABLE = `netdev ${TABLE_NAME}`;
@@ -48,7 +48,7 @@ const ORDINARY = [
   '@nh,48,32 & 0x3fff00ff == 0x32',
   // No IP options, and enough time to live: else the ordinary way, which answers with an error.
   '@nh,0,8 0x45 @nh,64,8 > 1',
-  `@th,32,32 & ${REFRESH_EVERY - 1} != 1`,
+  `@th,32,32 & ${FAST_REFRESH_EVERY - 1} != 1`,
 ].join(' ');
 
 /** How many elements each lane has room for. */
