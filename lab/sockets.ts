@@ -1,7 +1,7 @@
 // Sockets of the lab's hosts: raw IP, UDP, TCP and whole frames, each made inside its host's
 // namespace and read by this process. What comes in is handed on at once; nothing is kept here.
 import { createServer, Socket, type Server } from 'node:net';
-import { ipv4Bytes, ipv4FromBytes, type Ipv4Address } from '../src/core/address.ts';
+import { ipv4FromBytes, type Ipv4Address } from '../src/core/address.ts';
 import {
   AF_INET,
   AF_PACKET,
@@ -9,6 +9,7 @@ import {
   closeDescriptor,
   connectSocket,
   getSocketInt,
+  inetAddress,
   LinuxError,
   listenSocket,
   openSocket,
@@ -43,16 +44,6 @@ const BUFFER_BYTES = 8 << 20;
 export interface Place {
   readonly namespace: Namespace;
   readonly address: Ipv4Address;
-}
-
-/** sockaddr_in. */
-function inetAddress(address: Ipv4Address | null, port: number): Uint8Array {
-  const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setUint16(0, AF_INET, true);
-  bytes[2] = port >> 8;
-  bytes[3] = port & 0xff;
-  if (address !== null) bytes.set(ipv4Bytes(address), 4);
-  return bytes;
 }
 
 /** A descriptor that is read whenever something has come, and closed with the household. */

@@ -23,7 +23,7 @@ import { boundUdpPorts, readArpTable, readIpStatistic, readRoutes } from '../lin
 import { readInterfaceSysctl, readSysctl } from '../linux/sysctl.ts';
 import type { DoctorReport } from './api/doctor.ts';
 import { Failure } from './failure.ts';
-import type { Gateway } from './gateway.ts';
+import type { Examination, Gateway } from './gateway.ts';
 import { describeInterface, globalIpv4 } from './interfaces.ts';
 import { reachOf } from './reach.ts';
 import type { Records } from './records.ts';
@@ -79,9 +79,10 @@ export class Doctor {
   async examine(about: DoctorSubject = {}): Promise<DoctorReport> {
     const began = performance.now();
     const chosen = this.#sessionsAbout(about);
+    const examined = await this.#gateway.examine();
     const [gateway, connections] = await Promise.all([
-      this.#snapshot().then(gatewayFindings),
-      this.#connections(chosen).then(connectionFindings),
+      this.#snapshot(examined).then(gatewayFindings),
+      this.#connections(chosen, examined).then(connectionFindings),
     ]);
     const isAbout = new Set(chosen.map(({ id }) => String(id)));
     const findings = rank([
@@ -120,11 +121,13 @@ export class Doctor {
   }
 
   /** All sessions, since one is judged by the others too; only the servers of `chosen` are asked. */
-  async #connections(chosen: readonly Readonly<SessionRecord>[]): Promise<Connections> {
+  async #connections(
+    chosen: readonly Readonly<SessionRecord>[],
+    { config, links }: Examination,
+  ): Promise<Connections> {
     const failing = chosen.filter(({ state }) => state === 'failing');
     const running = chosen.filter(({ state }) => state === 'up' || state === 'idle');
     const servers = [...new Set([...failing, ...running].map((one) => one.server))].slice(0, MOST_SERVERS);
-    const { config, links } = await this.#gateway.examine();
     const mtu = links.find(({ name }) => name === config.interfaces.wan)?.mtu ?? DEFAULT_MTU;
     const aborted = new AbortController();
     const reach = await Promise.all(
@@ -158,9 +161,8 @@ export class Doctor {
     return sample;
   }
 
-  async #snapshot(): Promise<Snapshot> {
-    const { config, configProblems, links, defaultRoutes, table, restored, others, troubles } =
-      await this.#gateway.examine();
+  async #snapshot(examined: Examination): Promise<Snapshot> {
+    const { config, configProblems, links, defaultRoutes, table, restored, others, troubles } = examined;
     const [first] = this.#samples;
     const now = await this.#sample();
     // Without an earlier sample, all that has been counted is of now.

@@ -2,6 +2,7 @@
 // that throws LinuxError with the errno's name. Knows sockets and namespaces as descriptors only;
 // what is sent over them is decided elsewhere.
 import koffi from 'koffi';
+import { ipv4Bytes, type Ipv4Address } from '../core/address.ts';
 
 /** The kernel or the system said no. `attempted` is what we asked for, in words or as sent. */
 export class LinuxError extends Error {
@@ -62,6 +63,16 @@ export function errnoName(errno: number): string {
 
 function fail(op: string, attempted: string): never {
   throw new LinuxError(op, errnoName(koffi.errno()), attempted);
+}
+
+/** sockaddr_in; an address of null is any. */
+export function inetAddress(address: Ipv4Address | null, port: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setUint16(0, AF_INET, true);
+  bytes[2] = port >> 8;
+  bytes[3] = port & 0xff;
+  if (address !== null) bytes.set(ipv4Bytes(address), 4);
+  return bytes;
 }
 
 /** A descriptor, close-on-exec and non-blocking; the caller closes it. */

@@ -1,12 +1,13 @@
 // Sends whole IPv4 packets as they are, with the source address they carry: what the gateway has held
 // goes on as if it had never been held. The kernel writes the header checksum, and routes. What has
 // the mark is taken out of connection tracking by a rule (core/policy/turns.ts).
-import { ipv4Bytes, type Ipv4Address } from '../core/address.ts';
+import type { Ipv4Address } from '../core/address.ts';
 import { fragmentIpv4 } from '../core/wire/forwarded.ts';
 import { parseIpv4Packet } from '../core/wire/ipv4.ts';
 import {
   AF_INET,
   closeDescriptor,
+  inetAddress,
   LinuxError,
   openSocket,
   sendTo,
@@ -44,10 +45,7 @@ export class PacketSender {
   }
 
   #sendOne(packet: Uint8Array, destination: Ipv4Address): boolean {
-    const address = new Uint8Array(16);
-    new DataView(address.buffer).setUint16(0, AF_INET, true);
-    address.set(ipv4Bytes(destination), 4);
-    return sendTo(this.#fd, packet, address, `packet to ${destination}`);
+    return sendTo(this.#fd, packet, inetAddress(destination, 0), `packet to ${destination}`);
   }
 
   close(): void {

@@ -1,10 +1,11 @@
 // A raw socket of one IP protocol, connected to one IPv4 address: sends payloads, hears whole packets of
 // that address, and hears what ICMP says about what was sent (raw(7)). Needs CAP_NET_RAW.
-import { ipv4Bytes, type Ipv4Address } from '../core/address.ts';
+import type { Ipv4Address } from '../core/address.ts';
 import {
   AF_INET,
   closeDescriptor,
   connectSocket,
+  inetAddress,
   LinuxError,
   openSocket,
   receiveInto,
@@ -44,7 +45,7 @@ export function openRawSocket(
   const fd = openSocket(AF_INET, SOCK_RAW, protocol);
   try {
     if (whole) setSocketInt(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-    connectSocket(fd, sockaddrIn(address), attempted);
+    connectSocket(fd, inetAddress(address, 0), attempted);
   } catch (error) {
     closeDescriptor(fd);
     throw error;
@@ -76,12 +77,4 @@ export function openRawSocket(
       closeDescriptor(fd);
     },
   };
-}
-
-/** sockaddr_in with port 0. */
-function sockaddrIn(address: Ipv4Address): Uint8Array {
-  const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setUint16(0, AF_INET, true);
-  bytes.set(ipv4Bytes(address), 4);
-  return bytes;
 }
