@@ -272,7 +272,12 @@ export class FastPathKeeper {
       const room = (direction: Direction): number[] =>
         path[direction].map(({ elements }) => sizeFor(elements.length));
       const sizes = { out: room('out'), in: room('in') };
-      await this.#options.nft.run(REMOVE_FAST_PATH + renderFastPath(first, sizes));
+      const text = REMOVE_FAST_PATH + renderFastPath(first, sizes);
+      // Its counters go with the table: what passed while the plan was made is read first.
+      const age = this.#age;
+      await this.#readCounts();
+      if (age !== this.#age || this.#closed) return true;
+      await this.#options.nft.run(text);
       for (const direction of DIRECTIONS) this.#counts[direction].settle();
       this.#installed = {
         shape,
