@@ -1,7 +1,8 @@
 // The gateway: configuration and system in, one ruleset in force. Everything that changes it comes
 // through here, one at a time: the operator's switches, a reload, the WAN's address, somebody else's
 // hand in our table. Knows no HTTP and no command line.
-import { isInPrefix, type Ipv4Address } from '../core/address.ts';
+import { isInPrefix, parseIpv4, type Ipv4Address } from '../core/address.ts';
+import { inboundKey, outboundKey } from '../core/alg/esp-element.ts';
 import type { Territory } from '../core/alg/flow-table.ts';
 import type { SessionRecord } from '../core/alg/session-record.ts';
 import { parseConfig, setInText } from '../core/config/document.ts';
@@ -14,8 +15,8 @@ import { planRuleset } from '../core/policy/gateway.ts';
 import { renderTable } from '../core/policy/ruleset.ts';
 import { layoutOf, type Layout } from '../core/policy/layout.ts';
 import type { SystemState } from '../core/policy/system.ts';
+import type { Spi } from '../core/wire/esp.ts';
 import type { NftElement } from '../core/wire/nft-elements.ts';
-import { ipProtocols } from '../core/wire/ipv4.ts';
 import type { NftCounter } from '../core/wire/nftables.ts';
 import {
   createLinkMonitor,
@@ -43,6 +44,7 @@ import { describeInterface, interfaceTrouble, ipv4Prefix } from './interfaces.ts
 import { KernelTable, listOtherTables } from './kernel-table.ts';
 import { LAST_GOOD, loadConfig } from './load-config.ts';
 import type { Log } from './log.ts';
+import { OwnAssociations } from './own-associations.ts';
 import type { Released } from './sessions.ts';
 import type { InterfaceStatus, ObservationStatus, Status } from './status.ts';
 import { applySysctls, forwardingTrouble, restoreSysctls } from './sysctls.ts';
@@ -97,13 +99,12 @@ export interface ConfigChange {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #table: KernelTable;
+  readonly #own: OwnAssociations;
   readonly #startedAt = Date.now();
   #config: Config;
   #configProblems: Problem[];
   #links: LinkMonitor | null = null;
   #xfrm: XfrmMonitor | null = null;
-  /** (server, SPI) of the gateway's own security associations, which no device has. */
-  #ownPairs: ReadonlySet<string> = new Set();
   #system: SystemState = { wanAddress: null, ownGreRemotes: [], othersFilter: false };
   /** Whether another table has rules on the way of forwarded packets. */
   #othersFilter = false;
@@ -125,6 +126,7 @@ export class Gateway {
     this.#options = options;
     const { config, problems } = loadConfig(options.configPath, options.state);
     this.#table = new KernelTable(options.nft);
+    this.#own = new OwnAssociations(this.#table);
     this.#config = config;
     this.#configProblems = problems;
     this.#tellConfigProblems();
@@ -480,21 +482,9 @@ export class Gateway {
     }
   }
 
-  /**
-   * ESP for the gateway's own security associations is for the gateway: the rules know them by a set.
-   * A server may have been faster than we are, and its SPI given to a device: that pair goes.
-   */
   async #markOwnAssociations(): Promise<void> {
     this.#fastPath?.withdraw();
-    const own =
-      this.#xfrm?.snapshot().filter((one) => one.family === 4 && one.protocol === ipProtocols.esp) ?? [];
-    await this.#table.setElements(
-      'own_sa',
-      own.map((one) => `${one.destination} . ${one.spi}`),
-    );
-    const pairs = new Set(own.map((one) => `${one.source} . ${one.spi}`));
-    for (const pair of pairs) if (!this.#ownPairs.has(pair)) await this.#table.removeElement('esp_in', pair);
-    this.#ownPairs = pairs;
+    await this.#own.mark(this.#xfrm?.snapshot() ?? []);
   }
 
   /** Other tables are left alone, and noticed. */
@@ -565,10 +555,13 @@ export class Gateway {
   /** Takes what the kernel holds of one session out of it: its connections and its ESP associations. */
   release(session: SessionRecord): Promise<Released> {
     return this.#inTurn(async () => {
-      const { client, server, sas } = session;
-      for (const { direction, spi } of sas) {
-        if (direction === 'in') await this.#table.removeElement('esp_in', `${server} . ${spi}`);
-        else await this.#table.removeElement('esp_out', `${client} . ${server} . ${spi}`);
+      const { sas } = session;
+      const [client, server] = [parseIpv4(session.client), parseIpv4(session.server)];
+      this.#fastPath?.withdraw();
+      // Nothing is kept of ESP over IPv6, which is not translated.
+      for (const { direction, spi } of client && server ? sas : []) {
+        if (direction === 'in') await this.#table.removeElement('esp_in', inboundKey(server!, spi as Spi));
+        else await this.#table.removeElement('esp_out', outboundKey(client!, server!, spi as Spi));
       }
       const connections = await endFlowsOfSession(session);
       this.#options.log('info', 'a session was ended on request', { session: session.id, connections });

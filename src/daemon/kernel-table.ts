@@ -12,7 +12,7 @@ import {
 } from '../core/policy/ruleset.ts';
 import type { NftCounter } from '../core/wire/nftables.ts';
 import { LinuxError } from '../linux/libc.ts';
-import { TableReader } from '../linux/nft-table.ts';
+import { TableReader, type ElementStep } from '../linux/nft-table.ts';
 import type { Nft } from '../linux/nft.ts';
 import { Failure } from './failure.ts';
 import { missingFeatures } from './features.ts';
@@ -36,13 +36,27 @@ export class KernelTable {
   async apply(ruleset: Ruleset, before = ''): Promise<void> {
     try {
       await this.#nft.run(before + renderTransaction(ruleset, await this.#existing()));
-      if (ruleset.forget.length > 0) await this.#nft.run(renderForget(ruleset));
     } catch (error) {
       if (!(error instanceof LinuxError)) throw error;
       throw await this.#explain(error);
     }
     this.#ruleset = ruleset;
     this.#fingerprint = await this.#reader.fingerprint();
+    await this.#forget(ruleset);
+  }
+
+  /** What was learned before, and must not be used again. The ruleset is in force already. */
+  async #forget(ruleset: Ruleset): Promise<void> {
+    if (ruleset.forget.length === 0) return;
+    try {
+      await this.#nft.run(renderForget(ruleset));
+    } catch (error) {
+      if (!(error instanceof LinuxError)) throw error;
+      throw new Failure(
+        'kernel-refused',
+        `The new ruleset is in force, but the kernel did not let what was learned under the former one be forgotten, so running ESP may go on by it until it is idle: ${error.message}`,
+      );
+    }
   }
 
   /** How the table stands to what `apply` left. */
@@ -67,16 +81,31 @@ export class KernelTable {
     return this.#reader.counters();
   }
 
-  /** Replaces the elements of a set in one transaction; each is written as nft writes it. */
-  async setElements(set: string, elements: readonly string[]): Promise<void> {
-    const fill = elements.length > 0 ? `add element ${TABLE} ${set} { ${elements.join(', ')} }\n` : '';
-    await this.#nft.run(`flush set ${TABLE} ${set}\n${fill}`);
+  /**
+   * Makes these the keys of a set, in one transaction and by netlink: before it flushes a set, nft 1.0.6 reads
+   * every element of every set.
+   */
+  async setKeys(set: string, keys: readonly Uint8Array[]): Promise<void> {
+    const wanted = new Map(keys.map((key) => [latin1(key), key]));
+    const stale: Uint8Array[] = [];
+    await this.#reader.listElements(set, ({ key }) => {
+      if (!wanted.delete(latin1(key))) stale.push(key.slice());
+    });
+    const step = (name: 'add' | 'delete', key: Uint8Array): ElementStep => ({
+      step: name,
+      set,
+      element: { key, data: null, timeoutMs: null },
+    });
+    await this.#reader.change([
+      ...stale.map((key) => step('delete', key)),
+      ...[...wanted.values()].map((key) => step('add', key)),
+    ]);
   }
 
-  /** Takes one element out of a map; that it is not there is no error. */
-  async removeElement(map: string, key: string): Promise<void> {
+  /** Takes one element out of a map or set; that it is not there is no error. */
+  async removeElement(set: string, key: Uint8Array): Promise<void> {
     try {
-      await this.#nft.run(`delete element ${TABLE} ${map} { ${key} }`);
+      await this.#reader.change([{ step: 'delete', set, element: { key, data: null, timeoutMs: null } }]);
     } catch (error) {
       if (!(error instanceof LinuxError && error.errno === 'ENOENT')) throw error;
     }
@@ -113,6 +142,8 @@ export class KernelTable {
     );
   }
 }
+
+const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 
 /** Add and delete, so that it is no error when the table is not there. */
 export async function removeTable(nft: Nft): Promise<void> {
