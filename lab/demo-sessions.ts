@@ -16,8 +16,11 @@ import { PptpClient, PptpServer, type PptpSession } from './peers/pptp.ts';
 import type { Host, Household } from './topologies/household.ts';
 import { Disproved, until } from './wait.ts';
 
-/** An answer that takes longer does not come. */
-const PATIENCE_MS = 600;
+/**
+ * An answer that takes longer does not come. The gateway lets one device at a time begin with a server that
+ * speaks raw ESP, so that a second one may wait three seconds for its turn.
+ */
+const PATIENCE_MS = 4_000;
 
 export interface DemoSession {
   readonly device: Host;
@@ -46,10 +49,27 @@ class Refusals {
   explain(error: unknown, since: number, isOurs: (packet: Ipv4Packet) => boolean): Error {
     if (error instanceof LinuxError && error.errno === 'ECONNREFUSED')
       return new Error('refused: connection reset');
-    const errors = this.#icmp.errors.slice(since).filter(({ about }) => isOurs(about));
-    const isProhibited = errors.some((one) => one.code === unreachableCodes.administrativelyProhibited);
-    if (isProhibited) return new Error('refused: administratively prohibited');
+    if (this.#isProhibited(since, isOurs)) return new Error('refused: administratively prohibited');
     return new Error(error instanceof Disproved ? 'no answer' : String(error));
+  }
+
+  /** The work's result, unless a refusal or the end of all patience comes first. */
+  async within<T>(work: Promise<T>, since: number, isOurs: (packet: Ipv4Packet) => boolean): Promise<T> {
+    const state: { done: boolean } = { done: false };
+    const tried = work.finally(() => {
+      state.done = true;
+    });
+    // Whatever comes first is told; what fails later has been told already.
+    tried.catch(() => undefined);
+    await until('an answer', () => state.done || this.#isProhibited(since, isOurs), PATIENCE_MS);
+    if (!state.done) throw new Disproved('refused');
+    return tried;
+  }
+
+  #isProhibited(since: number, isOurs: (packet: Ipv4Packet) => boolean): boolean {
+    return this.#icmp.errors
+      .slice(since)
+      .some(({ code, about }) => code === unreachableCodes.administrativelyProhibited && isOurs(about));
   }
 }
 
@@ -88,10 +108,11 @@ class PptpDemo implements DemoSession {
     this.#before = this.arrived();
     this.#session = null;
     const since = this.#refusals.count;
+    const isOurs = ({ protocol }: Ipv4Packet): boolean => protocol === ipProtocols.gre;
     try {
-      this.#session = await within(this.#client.dial(CALL_ID));
+      this.#session = await this.#refusals.within(this.#client.dial(CALL_ID), since, isOurs);
     } catch (error) {
-      throw this.#refusals.explain(error, since, ({ protocol }) => protocol === ipProtocols.gre);
+      throw this.#refusals.explain(error, since, isOurs);
     }
     const { near, far } = this.#session;
     this.#before.up -= this.#client.server.gre.ofCall(far.callId).length;
@@ -139,11 +160,14 @@ class L2tpDemo implements DemoSession {
     this.#before = this.arrived();
     this.#session = null;
     this.#nextTunnel += 1;
+    const since = this.#refusals.count;
+    const isOurs = ({ payload }: Ipv4Packet): boolean => isUdpTo(payload, L2TP_PORT);
     try {
-      this.#session = await within(this.#client.open(this.#server, this.#nextTunnel));
+      const opened = this.#client.open(this.#server, this.#nextTunnel);
+      this.#session = await this.#refusals.within(opened, since, isOurs);
       this.#since = this.#refusals.count;
     } catch (error) {
-      throw this.#refusals.explain(error, this.#since, ({ payload }) => isUdpTo(payload, L2TP_PORT));
+      throw this.#refusals.explain(error, this.#since, isOurs);
     }
   }
 
@@ -195,25 +219,27 @@ class IpsecDemo implements DemoSession {
   async connect(): Promise<void> {
     this.#session = null;
     this.#generation += 1;
+    const since = this.#refusals.count;
     const number = this.#index * 0x1000 + this.#generation;
+    const isOurs = ({ protocol, payload }: Ipv4Packet): boolean =>
+      protocol === ipProtocols.esp || isUdpTo(payload, IKE_PORT);
     try {
       for (const exchangeType of [exchangeTypes.ikeSaInit, exchangeTypes.ikeAuth]) {
-        await this.#exchange(BigInt(number) + 0xc0ff_ee00_0000_0000n, exchangeType);
+        const exchanged = this.#exchange(BigInt(number) + 0xc0ff_ee00_0000_0000n, exchangeType);
+        await this.#refusals.within(exchanged, since, isOurs);
       }
-      this.#session = new EspSession(
+      const session = new EspSession(
         this.#household,
         this.#esp,
         this.#farEsp,
         0x10_0000 + number,
         0x20_0000 + number,
       );
+      await greet(session);
+      this.#session = session;
       this.#since = this.#refusals.count;
     } catch (error) {
-      throw this.#refusals.explain(
-        error,
-        this.#since,
-        ({ protocol, payload }) => protocol === ipProtocols.esp || isUdpTo(payload, IKE_PORT),
-      );
+      throw this.#refusals.explain(error, this.#since, isOurs);
     }
   }
 
@@ -235,10 +261,12 @@ class IpsecDemo implements DemoSession {
   }
 
   arrived(): { up: number; down: number } {
-    const isOurs = (spi: number): boolean => (spi & 0xf000) === this.#index * 0x1000;
+    // The first packet of each association belongs to the connecting.
+    const isData = ({ sequence }: { sequence: number }): boolean => sequence > 1;
+    const isOurs = ({ spi }: { spi: number }): boolean => (spi & 0xf000) === this.#index * 0x1000;
     return {
-      up: this.#farEsp.received.filter(({ spi }) => isOurs(spi)).length,
-      down: this.#esp.received.length,
+      up: this.#farEsp.received.filter((one) => isOurs(one) && isData(one)).length,
+      down: this.#esp.received.filter(isData).length,
     };
   }
 }
@@ -248,9 +276,11 @@ function isUdpTo(datagram: Uint8Array, port: number): boolean {
   return datagram.length >= 4 && ((datagram[2]! << 8) | datagram[3]!) === port;
 }
 
-function within<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Disproved('no answer')), PATIENCE_MS);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+/** As clients do: they look at once whether the other end is there, which answers what it has heard. */
+async function greet(session: EspSession): Promise<void> {
+  const { device, server, spiOut, spiIn } = session;
+  session.up();
+  await until('a packet of ESP', () => server.received.some(({ spi }) => spi === spiOut), PATIENCE_MS);
+  session.down();
+  await until('the answer', () => device.received.some(({ spi }) => spi === spiIn), PATIENCE_MS);
 }
