@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { NOT_HERE, readExamples } from '../lab/examples.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { parseTyped } from '../src/cli/command-line.ts';
 import { renderCommandReference } from '../src/cli/reference.ts';
@@ -62,6 +63,13 @@ describe('every command of the manual exists, with its options and arguments', (
       }
     });
   }
+});
+
+it('what no scenario plays of the manual still stands in it', () => {
+  const texts = readExamples(root).map((one) => one.text);
+  expect(texts.length).toBeGreaterThan(80);
+  for (const { lines } of NOT_HERE)
+    expect([lines, texts.some((text) => lines.test(text))]).toEqual([lines, true]);
 });
 
 describe('every configuration of the manual is in order', () => {

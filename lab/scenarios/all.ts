@@ -14,6 +14,7 @@ import { icmpScenarios } from './icmp.ts';
 import { ikeScenarios } from './ike.ts';
 import { ipv6Scenarios } from './ipv6.ts';
 import { l2tpScenarios } from './l2tp.ts';
+import { manualScenarios } from './manual.ts';
 import { natScenarios } from './nat.ts';
 import { probeScenarios } from './probe.ts';
 import { sessionScenarios } from './sessions.ts';
@@ -52,4 +53,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...doctorHealthyScenarios,
   ...troubleScenarios,
   ...webScenarios,
+  ...manualScenarios,
 ];

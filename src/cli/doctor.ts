@@ -1,5 +1,6 @@
 // `throughway doctor`: what keeps VPNs from connecting, most likely culprit first, each with what shows it
 // and what to do.
+import { manualPlace } from '../core/doctor/symptoms.ts';
 import type { DoctorReport } from '../daemon/api/doctor.ts';
 import { callDaemon, ClientError, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, type Command } from './command.ts';
@@ -47,6 +48,7 @@ function withoutDaemon(sentence: string): DoctorReport {
         remedy: 'Start it: systemctl start throughway, or throughway run. Then ask again.',
         session: null,
         device: null,
+        manual: manualPlace('daemon-down'),
       },
     ],
     took_ms: 0,
@@ -57,8 +59,8 @@ function renderReport({ findings }: DoctorReport): string {
   if (findings.length === 0) return 'All is well: nothing was found that keeps a VPN from connecting.';
   return findings
     .map(
-      ({ level, what, evidence, remedy }, index) =>
-        `${index + 1}. ${level === 'fault' ? 'Fault' : 'Warning'}: ${what}\n   Seen: ${evidence}\n   Do:   ${remedy}`,
+      ({ level, what, evidence, remedy, manual }, index) =>
+        `${index + 1}. ${level === 'fault' ? 'Fault' : 'Warning'}: ${what}\n   Seen: ${evidence}\n   Do:   ${remedy}\n   More: ${manual} on the gateway's page`,
     )
     .join('\n\n');
 }

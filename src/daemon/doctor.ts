@@ -7,6 +7,7 @@ import type { SessionRecord } from '../core/alg/session-record.ts';
 import { connectionFindings, type Connections } from '../core/doctor/connection-causes.ts';
 import { rank, type Finding } from '../core/doctor/finding.ts';
 import { gatewayFindings } from '../core/doctor/gateway-causes.ts';
+import { manualPlace } from '../core/doctor/symptoms.ts';
 import type { InterfaceState, Snapshot } from '../core/doctor/snapshot.ts';
 import { DROP_REASONS, type DropName } from '../core/policy/counters.ts';
 import {
@@ -91,7 +92,7 @@ export class Doctor {
     ]);
     return {
       state: worst(findings),
-      findings,
+      findings: findings.map((one) => ({ ...one, manual: manualPlace(one.cause) })),
       took_ms: Math.round(performance.now() - began),
     };
   }

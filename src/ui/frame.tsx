@@ -51,6 +51,7 @@ export function Frame() {
         <Navigation path={path} />
         <div class="who">
           <span>{me.value?.name}</span>
+          <a href="/manual/">{t('frame.manual')}</a>
           <button type="button" class="button plain small" onClick={() => void logOut()}>
             {t('frame.logOut')}
           </button>

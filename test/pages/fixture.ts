@@ -73,7 +73,7 @@ export class Fixture {
 }
 
 function sendFile(pathname: string, reply: ServerResponse): void {
-  const wanted = join(FOLDER, normalize(pathname));
+  const wanted = join(FOLDER, normalize(pathname === '/manual/' ? '/manual/index.html' : pathname));
   const isFile = wanted.startsWith(FOLDER) && existsSync(wanted) && statSync(wanted).isFile();
   const path = isFile ? wanted : join(FOLDER, 'index.html');
   reply.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' });

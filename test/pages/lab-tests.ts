@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert';
 import type { Browser, Page } from 'playwright-core';
 import { GrePeer } from '../../lab/peers/gre.ts';
 import { PptpClient, PptpServer, type PptpSession } from '../../lab/peers/pptp.ts';
+import { connectTcp } from '../../lab/sockets.ts';
 import { Household } from '../../lab/topologies/household.ts';
 import { until } from '../../lab/wait.ts';
 import { findBrowser } from './browser.ts';
@@ -49,6 +50,27 @@ async function dialTwo(household: Household): Promise<PptpSession[]> {
 const received = (session: PptpSession): number => session.client.server.gre.received.length;
 
 export const labTests: readonly PageTest[] = [
+  inHousehold(
+    'diagnosis: a finding of the doctor leads to its symptom in the manual',
+    () => buildWithAccount({ config: `${WEB}\npassthrough: { pptp: disabled }` }),
+    async (household, page) => {
+      const { device, server, daemon } = household;
+      await assert.rejects(connectTcp(device, server.address, 1723), 'PPTP is refused');
+      await until('the refusal', async () => (await daemon.drops('pptp_disabled')) > 0);
+      await page.goto(`${PAGE}/diagnosis`);
+      await logIn(page);
+      await page.getByRole('button', { name: 'Examine' }).click();
+      await page.getByRole('link', { name: 'In the manual' }).first().click();
+      await page.getByRole('heading', { name: 'It is refused at once' }).waitFor();
+      assert.match(page.url(), /\/manual\/troubleshooting\.html#it-is-refused-at-once$/);
+      const missing = await page.goto(`${PAGE}/manual/nothing`);
+      assert.equal(missing?.status(), 404);
+      const first = await page.goto(`${PAGE}/manual`);
+      assert.match(first?.headers()['content-security-policy'] ?? '', /script-src 'self'/);
+      await page.getByRole('heading', { name: 'The manual', level: 1 }).waitFor();
+    },
+  ),
+
   inHousehold(
     'first run: a wrong code is refused, the right one leads to a gateway that is set up',
     () => Household.build({ config: WEB }),

@@ -72,6 +72,39 @@ export const standinTests: readonly PageTest[] = [
         assert.deepEqual(complaints, []);
       }),
   })),
+  ...(
+    [
+      ['light', WIDE],
+      ['dark', NARROW],
+    ] as const
+  ).map(([colorScheme, viewport]): PageTest => ({
+    name: `the manual: every page of it opens, has no serious fault and is not too wide: ${colorScheme}, ${viewport.width} wide`,
+    play: (browser) =>
+      withStandin({}, async (fixture) => {
+        const { page, complaints } = await openPage(browser, { colorScheme, viewport });
+        await page.goto(fixture.address);
+        if (viewport === NARROW) await page.getByRole('button', { name: 'Menu' }).click();
+        await page.getByRole('link', { name: 'Manual', exact: true }).click();
+        await page.getByRole('heading', { name: 'The manual', level: 1 }).waitFor();
+        const links = await page
+          .locator('nav a')
+          .evaluateAll((all) => all.map((one) => (one as HTMLAnchorElement).href));
+        assert.ok(links.length > 15, `the manual lists ${links.length} pages`);
+        for (const address of [page.url(), ...links]) {
+          await page.goto(address);
+          assert.match(await page.title(), / · Throughway$/, address);
+          // The second time, a few stand for all: the colours are the same on each.
+          const isLooked = viewport === WIDE || /(index|configuration|troubleshooting)\.html$/.test(address);
+          if (isLooked)
+            assert.deepEqual({ address, faults: await findFaults(page) }, { address, faults: [] });
+          const width = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert.ok(width <= viewport.width, `${address} is ${width} wide on a screen of ${viewport.width}`);
+        }
+        await page.getByRole('link', { name: 'Throughway', exact: true }).click();
+        await page.getByRole('heading', { name: 'Overview' }).waitFor();
+        assert.deepEqual(complaints, []);
+      }),
+  })),
   {
     name: 'no dialog and no door has a serious fault: log-in, first run, countdown, second factor, names',
     play: async (browser) => {

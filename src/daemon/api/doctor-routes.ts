@@ -19,6 +19,7 @@ const reportSchema = z
           remedy: z.string(),
           session: z.string().nullable(),
           device: z.string().nullable(),
+          manual: z.string().meta({ description: "Where the manual goes on, on the gateway's own page." }),
         }),
       )
       .readonly()

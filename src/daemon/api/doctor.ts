@@ -4,6 +4,9 @@ import type { Finding } from '../../core/doctor/finding.ts';
 export interface DoctorReport {
   readonly state: 'well' | 'warning' | 'fault';
   /** Most likely culprit first. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly (Finding & {
+    /** Where the manual goes on, on the gateway's own page. */
+    readonly manual: string;
+  })[];
   readonly took_ms: number;
 }

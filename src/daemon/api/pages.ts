@@ -1,4 +1,4 @@
-// The built pages: read from their folder once, sent with the right type, compressed, and for ever cacheable
+// The built pages and the manual: read from their folder once, sent with the right type, compressed, and for ever cacheable
 // where the name carries a hash. An address that is no file is a place within the page. Knows no API.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
@@ -47,10 +47,10 @@ export class Pages {
     const path = request.url.split('?')[0]!;
     if ((request.method !== 'GET' && request.method !== 'HEAD') || /^\/(api|metrics)(\/|$)/.test(path))
       return null;
-    // A file that is not there is missing; a place within the page has no ending.
-    const file = this.#file(path) ?? (extname(path) === '' ? this.#file('/index.html') : null);
+    if (path === '/manual') return reply.redirect('/manual/');
+    const file = this.#at(path);
     if (file === null) {
-      if (extname(path) !== '') return null;
+      if (extname(path) !== '' || path.startsWith('/manual/')) return null;
       return reply.code(503).type(TYPES['.html']!).send(MISSING);
     }
     reply
@@ -63,6 +63,13 @@ export class Pages {
       return reply.header('content-encoding', 'gzip').send(file.compressed);
     return reply.send(file.plain);
   };
+
+  /** A file that is not there is missing; a place within the page has no ending. */
+  #at(path: string): PageFile | null {
+    if (path === '/manual/') return this.#file('/manual/index.html');
+    const isPlace = extname(path) === '' && !path.startsWith('/manual/');
+    return this.#file(path) ?? (isPlace ? this.#file('/index.html') : null);
+  }
 
   #file(path: string): PageFile | null {
     const known = this.#files.get(path);

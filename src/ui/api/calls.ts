@@ -82,8 +82,7 @@ export interface Topic {
 
 /** Both may take their time: servers that do not answer are waited for. */
 const LONG_MS = 120_000;
-export const examine = (): Promise<DoctorReport> =>
-  call('POST', '/doctor', undefined, AbortSignal.timeout(LONG_MS));
+export const examine = (): Promise<DoctorReport> => call('POST', '/doctor', {}, AbortSignal.timeout(LONG_MS));
 export const probe = (host: string): Promise<ProbeReport> =>
   call('POST', '/probe', { host }, AbortSignal.timeout(LONG_MS));
 export const getTopics = (): Promise<readonly Topic[]> => call('GET', '/topics');

@@ -27,6 +27,11 @@ export function AboutPage() {
           <a href="/api/v1/openapi.json">OpenAPI</a>
         </p>
       </Panel>
+      <Panel title={t('frame.manual')}>
+        <p>
+          <a href="/manual/">/manual/</a>
+        </p>
+      </Panel>
       <Panel title={t('about.limits')}>
         <p>{t('about.limitsText')}</p>
       </Panel>

@@ -53,7 +53,7 @@ function DoctorPanel() {
 }
 
 function FindingNotice({ finding }: { finding: DoctorReport['findings'][number] }) {
-  const { level, what, evidence, remedy, session } = finding;
+  const { level, what, evidence, remedy, session, manual } = finding;
   return (
     <Notice kind={level === 'fault' ? 'bad' : 'warn'}>
       <div lang="en" class="finding">
@@ -63,7 +63,10 @@ function FindingNotice({ finding }: { finding: DoctorReport['findings'][number] 
         <p class="soft">{evidence}</p>
         <p>{remedy}</p>
       </div>
-      {session !== null && <a href={`/sessions/${encodeURIComponent(session)}`}>{t('session.title')}</a>}
+      <p class="row">
+        {session !== null && <a href={`/sessions/${encodeURIComponent(session)}`}>{t('session.title')}</a>}
+        <a href={manual}>{t('diagnosis.manual')}</a>
+      </p>
     </Notice>
   );
 }

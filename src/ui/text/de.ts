@@ -22,6 +22,7 @@ export const de: Catalogue = {
   'frame.skip': 'Zum Inhalt springen',
   'frame.menu': 'Menü',
   'frame.navigation': 'Seiten',
+  'frame.manual': 'Handbuch',
   'frame.logOut': 'Abmelden',
 
   'action.cancel': 'Abbrechen',
@@ -427,6 +428,7 @@ export const de: Catalogue = {
   'diagnosis.ask': 'Server fragen',
   'diagnosis.answer': 'Was er antwortete',
   'diagnosis.meaning': 'Was das bedeutet',
+  'diagnosis.manual': 'Im Handbuch (englisch)',
   'diagnosis.advice': 'In einfachen Worten',
 
   'history.title': 'Verlauf der Konfiguration',

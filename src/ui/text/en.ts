@@ -21,6 +21,7 @@ export const en = {
   'frame.skip': 'Skip to the content',
   'frame.menu': 'Menu',
   'frame.navigation': 'Pages',
+  'frame.manual': 'Manual',
   'frame.logOut': 'Log out',
 
   'action.cancel': 'Cancel',
@@ -420,6 +421,7 @@ export const en = {
   'diagnosis.ask': 'Ask the server',
   'diagnosis.answer': 'What it answered',
   'diagnosis.meaning': 'What that means',
+  'diagnosis.manual': 'In the manual',
   'diagnosis.advice': 'In plain words',
 
   'history.title': 'Configuration history',
