@@ -17,6 +17,7 @@ import {
   parseConntrackStats,
   parseExpectation,
 } from '../src/core/wire/ctnetlink.ts';
+import { parseDns } from '../src/core/wire/dns.ts';
 import { parseEsp } from '../src/core/wire/esp.ts';
 import { parseGre } from '../src/core/wire/gre.ts';
 import { parseIcmp } from '../src/core/wire/icmp.ts';
@@ -92,6 +93,7 @@ function observe(bytes: Uint8Array): void {
 export const wireTargets: readonly WireTarget[] = [
   { name: 'ah', folder: 'ah', run: all(parseAh) },
   { name: 'arp', folder: 'arp', run: all(parseArp) },
+  { name: 'dns', folder: 'dns', run: all(parseDns) },
   { name: 'esp', folder: 'esp', run: all(parseEsp) },
   { name: 'gre', folder: 'gre', run: all(parseGre) },
   { name: 'icmp', folder: 'icmp', run: all(parseIcmp) },

@@ -15,6 +15,7 @@ import { ikeScenarios } from './ike.ts';
 import { ipv6Scenarios } from './ipv6.ts';
 import { l2tpScenarios } from './l2tp.ts';
 import { manualScenarios } from './manual.ts';
+import { nameScenarios } from './names.ts';
 import { natScenarios } from './nat.ts';
 import { probeScenarios } from './probe.ts';
 import { sessionScenarios } from './sessions.ts';
@@ -47,6 +48,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ownTunnelScenarios.map(pairedByKernel),
   ...gatewayScenarios,
   ...sessionScenarios,
+  ...nameScenarios,
   ...probeScenarios,
   ...doctorScenarios,
   ...doctorConnectionScenarios,

@@ -14,6 +14,10 @@ export type LeaseFormat = 'dnsmasq' | 'kea' | 'dhcpd' | 'networkd';
 
 /** A household has dozens, a campus thousands. */
 const MOST_LEASES = 16_384;
+/** RFC 1035 2.3.4, in letters. */
+const MOST_NAME = 63;
+/** What is behind that of a name is not looked at. */
+const MOST_TEXT = 1_024;
 
 /** The leases of a file, later lines before earlier ones of the same address. */
 export function parseLeases(format: LeaseFormat, text: string): Lease[] {
@@ -103,8 +107,10 @@ function macOf(text: string | undefined): string | null {
 /** A device may call itself anything; control characters must not reach a terminal. */
 export function nameOf(text: string | undefined): string | null {
   const clean = (text ?? '')
+    .slice(0, MOST_TEXT)
     .replaceAll(/[^\p{L}\p{N} ._'()+-]/gu, '')
-    .trim()
-    .slice(0, 63);
-  return clean === '' ? null : clean;
+    .trim();
+  // By whole letters: half of one is no text.
+  const short = Array.from(clean).slice(0, MOST_NAME).join('').trim();
+  return short === '' ? null : short;
 }

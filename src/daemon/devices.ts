@@ -1,16 +1,20 @@
 // The devices behind the gateway and what they are called: by the name a person gave, else by what
-// DHCP servers' lease files say, else by their address. A device is known by its hardware address where
-// the neighbour table has it, else by its IP address. Nothing is asked of the network.
+// DHCP servers' lease files say, else by what the network's DNS or the device itself answered, else by
+// their address. A device is known by its hardware address where the neighbour table has it, else by its
+// IP address.
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { SessionProtocol } from '../core/alg/session-record.ts';
 import { nameOf, parseLeases, type Lease, type LeaseFormat } from '../core/leases.ts';
+import type { Config } from '../core/config/schema.ts';
+import type { SystemLink } from '../linux/links.ts';
 import { listNeighbours } from '../linux/neighbours.ts';
 import type { Device } from './api/session.ts';
 import { Failure, reasonOf } from './failure.ts';
 import type { Journal } from './journal.ts';
 import type { Log } from './log.ts';
 import { learnMakers, makerOf } from './makers.ts';
+import { NameAsker, type Asked } from './name-asker.ts';
 
 /** Where the DHCP servers of Debian, OpenWrt, Pi-hole, NetworkManager and systemd keep their leases; `*` is any name. */
 const LEASE_FILES: readonly (readonly [LeaseFormat, string])[] = [
@@ -41,6 +45,9 @@ interface Facts {
   /** The latest first. */
   addresses: string[];
   dhcpName: string | null;
+  /** From the network's DNS servers, and from the device itself. */
+  dnsName: string | null;
+  mdnsName: string | null;
   firstSeen: number;
   used: Partial<Record<SessionProtocol, number>>;
 }
@@ -54,8 +61,8 @@ interface Known extends Facts {
 export interface DevicesOptions {
   readonly journal: Journal;
   readonly log: Log;
-  /** The interface numbers of the LANs: neighbours elsewhere are none of our devices. */
-  readonly lanIndexes: () => ReadonlySet<number>;
+  /** The interfaces of the LANs: neighbours elsewhere are none of our devices. */
+  readonly lanLinks: () => readonly SystemLink[];
   readonly leaseFiles?: readonly (readonly [LeaseFormat, string])[];
 }
 
@@ -65,11 +72,17 @@ export class Devices {
   readonly #byAddress = new Map<string, Known>();
   readonly #leaseTimes = new Map<string, number>();
   #leases = new Map<string, Lease[]>();
+  readonly #asker: NameAsker;
   #timer: NodeJS.Timeout;
   #soon: NodeJS.Timeout | null = null;
 
   constructor(options: DevicesOptions) {
     this.#options = options;
+    this.#asker = new NameAsker({
+      lanLinks: options.lanLinks,
+      nameless: () => this.#nameless(),
+      onName: (address, from, name) => this.#heard(address, from, name),
+    });
     for (const kept of options.journal.devices()) {
       const { id, givenName, lastSeen } = kept;
       const known: Known = { ...readFacts(kept.facts), id, givenName, lastSeen };
@@ -77,6 +90,18 @@ export class Devices {
       for (const address of known.addresses) this.#byAddress.set(address, known);
     }
     this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
+  }
+
+  /** Which ways of asking for names are allowed; what came by another one is forgotten. */
+  follow(names: Config['names']): void {
+    for (const known of this.#byId.values()) {
+      const { dnsName, mdnsName } = known;
+      if (names.reverse_dns === 'disabled') known.dnsName = null;
+      if (names.mdns === 'disabled') known.mdnsName = null;
+      if (known.dnsName !== dnsName || known.mdnsName !== mdnsName) this.#keep(known);
+    }
+    this.#asker.follow(names);
+    this.#lookSoon();
   }
 
   /** Also of an address that nothing is known of. */
@@ -134,7 +159,7 @@ export class Devices {
     return describeDevice(known, counts);
   }
 
-  /** Reads the neighbour table and those lease files that have changed. Never throws. */
+  /** Reads the neighbour table and those lease files that have changed, and begins to ask for names. Never throws. */
   async look(): Promise<void> {
     this.#readLeases();
     const leases = [...this.#leases.values()].flat();
@@ -144,7 +169,7 @@ export class Devices {
       if (known) this.#learn(known, address, mac, name);
     }
     try {
-      const lan = this.#options.lanIndexes();
+      const lan = new Set(this.#options.lanLinks().map(({ index }) => index));
       for (const { index, address, mac } of await listNeighbours()) {
         if (!lan.has(index) || isLinkLocal(address)) continue;
         const known =
@@ -156,6 +181,24 @@ export class Devices {
       this.#options.log('warn', 'the neighbour table cannot be read', { reason: reasonOf(error) });
     }
     await learnMakers([...this.#byId.values()].flatMap(({ mac }) => mac ?? []));
+    this.#asker.ask();
+  }
+
+  /** The present addresses of those whom neither a person nor a DHCP server has named. */
+  *#nameless(): Iterable<string> {
+    for (const { givenName, dhcpName, addresses } of this.#byId.values()) {
+      if (givenName === null && dhcpName === null && addresses[0] !== undefined) yield addresses[0];
+    }
+  }
+
+  #heard(address: string, from: Asked, name: string): void {
+    const known = this.#byAddress.get(address);
+    const key = from === 'dns' ? 'dnsName' : 'mdnsName';
+    if (!known || known[key] === name) return;
+    known[key] = name;
+    this.#keep(known);
+    // Nothing else may happen for hours that writes it.
+    this.#options.journal.flush();
   }
 
   close(): void {
@@ -176,6 +219,8 @@ export class Devices {
       mac,
       addresses: [address],
       dhcpName: null,
+      dnsName: null,
+      mdnsName: null,
       givenName: null,
       firstSeen: at,
       lastSeen: at,
@@ -209,6 +254,8 @@ export class Devices {
     if (isNameless) {
       // Until now it was known by its address alone; what was learned is this device's.
       known.givenName ??= former.givenName;
+      known.dnsName ??= former.dnsName;
+      known.mdnsName ??= former.mdnsName;
       known.firstSeen = Math.min(known.firstSeen, former.firstSeen);
       known.lastSeen = Math.max(known.lastSeen, former.lastSeen);
       known.used = { ...former.used, ...known.used };
@@ -235,8 +282,9 @@ export class Devices {
   /** What is merely present is not worth a write. */
   #keep(known: Known): void {
     if (known.givenName === null && Object.keys(known.used).length === 0) return;
-    const { id, givenName, lastSeen, mac, addresses, dhcpName, firstSeen, used } = known;
-    const facts = JSON.stringify({ mac, addresses, dhcpName, firstSeen, used } satisfies Facts);
+    const { id, givenName, lastSeen, mac, addresses, dhcpName, dnsName, mdnsName, firstSeen, used } = known;
+    const kept = { mac, addresses, dhcpName, dnsName, mdnsName, firstSeen, used } satisfies Facts;
+    const facts = JSON.stringify(kept);
     this.#options.journal.keepDevice({ id, givenName, lastSeen, facts });
   }
 
@@ -256,12 +304,19 @@ export class Devices {
   }
 }
 
-function nameToShow(known: Known): string | null {
-  return known.givenName ?? known.dhcpName;
+function nameToShow({ givenName, dhcpName, dnsName, mdnsName }: Known): string | null {
+  return givenName ?? dhcpName ?? dnsName ?? mdnsName;
+}
+
+function sourceOfName({ givenName, dhcpName, dnsName, mdnsName }: Known): Device['name_source'] {
+  if (givenName !== null) return 'given';
+  if (dhcpName !== null) return 'dhcp';
+  if (dnsName !== null) return 'dns';
+  return mdnsName === null ? null : 'mdns';
 }
 
 function describeDevice(known: Known, counts: ReadonlyMap<string, number>): Device {
-  const { id, mac, addresses, givenName, dhcpName, firstSeen, lastSeen, used } = known;
+  const { id, mac, addresses, givenName, firstSeen, lastSeen, used } = known;
   return {
     id,
     address: addresses[0] ?? id,
@@ -270,7 +325,7 @@ function describeDevice(known: Known, counts: ReadonlyMap<string, number>): Devi
     maker: makerOf(mac) ?? null,
     name: nameToShow(known),
     given_name: givenName,
-    name_source: givenName === null ? (dhcpName === null ? null : 'dhcp') : 'given',
+    name_source: sourceOfName(known),
     first_seen: new Date(firstSeen).toISOString(),
     last_seen: new Date(lastSeen).toISOString(),
     sessions: addresses.reduce((sum, address) => sum + (counts.get(address) ?? 0), 0),
@@ -301,7 +356,15 @@ function expand(pattern: string): string[] {
 }
 
 function readFacts(text: string): Facts {
-  const fallback: Facts = { mac: null, addresses: [], dhcpName: null, firstSeen: 0, used: {} };
+  const fallback: Facts = {
+    mac: null,
+    addresses: [],
+    dhcpName: null,
+    dnsName: null,
+    mdnsName: null,
+    firstSeen: 0,
+    used: {},
+  };
   try {
     return { ...fallback, ...(JSON.parse(text) as Partial<Facts>) };
   } catch {

@@ -545,11 +545,10 @@ export class Gateway {
     else this.#trouble(key, sentence);
   }
 
-  /** The interface numbers of the LANs that are there. */
-  lanIndexes(): ReadonlySet<number> {
+  /** The interfaces of the LANs that are there. */
+  lanLinks(): readonly SystemLink[] {
     const lan: readonly string[] = this.#config.interfaces.lan;
-    const links = this.#links?.snapshot() ?? [];
-    return new Set(links.filter(({ name }) => lan.includes(name)).map(({ index }) => index));
+    return (this.#links?.snapshot() ?? []).filter(({ name }) => lan.includes(name));
   }
 
   /** Takes what the kernel holds of one session out of it: its connections and its ESP associations. */

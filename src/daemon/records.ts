@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import type { SwitchName, SessionRecord } from '../core/alg/session-record.ts';
 import { PROTOCOLS, type Config } from '../core/config/schema.ts';
 import { REFRESH_EVERY } from '../core/policy/esp.ts';
+import type { SystemLink } from '../linux/links.ts';
 import { Devices } from './devices.ts';
 import { EventLog } from './event-log.ts';
 import { Journal } from './journal.ts';
 import type { Log } from './log.ts';
+import { ServerNames } from './reverse-dns.ts';
 import { SessionFeed } from './session-feed.ts';
 import { Sessions, type Released } from './sessions.ts';
 import { TrafficRecorder } from './traffic-recorder.ts';
@@ -18,7 +20,7 @@ export interface RecordsOptions {
   readonly log: Log;
   readonly trace: Trace | null;
   readonly onTrouble: (sentence: string | null) => void;
-  readonly lanIndexes: () => ReadonlySet<number>;
+  readonly lanLinks: () => readonly SystemLink[];
   readonly release: (session: SessionRecord) => Promise<Released>;
 }
 
@@ -35,7 +37,7 @@ export interface Records {
 
 const noIdle = 0;
 
-export function openRecords({ folder, log, trace, onTrouble, lanIndexes, release }: RecordsOptions): Records {
+export function openRecords({ folder, log, trace, onTrouble, lanLinks, release }: RecordsOptions): Records {
   let sessions: Sessions | null = null;
   const journal = new Journal({
     path: join(folder, 'journal.sqlite'),
@@ -43,8 +45,18 @@ export function openRecords({ folder, log, trace, onTrouble, lanIndexes, release
     live: () => sessions?.kept() ?? [],
   });
   const events = new EventLog(journal);
-  const devices = new Devices({ journal, log, lanIndexes });
-  const kept = new Sessions({ journal, devices, events, log, trace, espIdleMs: noIdle, release });
+  const devices = new Devices({ journal, log, lanLinks });
+  const serverNames = new ServerNames();
+  const kept = new Sessions({
+    journal,
+    devices,
+    serverName: (address) => serverNames.nameOf(address),
+    events,
+    log,
+    trace,
+    espIdleMs: noIdle,
+    release,
+  });
   sessions = kept;
   const traffic = new TrafficRecorder({ path: join(folder, 'traffic.json'), log, list: () => kept.list() });
   return {
@@ -54,10 +66,13 @@ export function openRecords({ folder, log, trace, onTrouble, lanIndexes, release
     feed: new SessionFeed(() => kept.list()),
     traffic,
     follow: (config) => {
+      devices.follow(config.names);
+      serverNames.isOn = config.names.server_names === 'enabled';
       kept.espIdleMs = config.timeouts.esp_seconds * REFRESH_EVERY * 1000;
       kept.switch(PROTOCOLS.filter((one): one is SwitchName => config.passthrough[one] === 'disabled'));
     },
     close: () => {
+      serverNames.isOn = false;
       traffic.close();
       kept.close();
       devices.close();

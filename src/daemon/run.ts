@@ -83,7 +83,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     log,
     trace,
     onTrouble: (sentence) => tellTrouble('journal', sentence),
-    lanIndexes: () => gateway?.lanIndexes() ?? new Set(),
+    lanLinks: () => gateway?.lanLinks() ?? [],
     release: (session) => running.release(session),
   });
   let observation: Observation | null = null;

@@ -57,6 +57,8 @@ type RecognisedFlow = Pick<Flow, 'protocol' | 'client' | 'server' | 'clientPort'
 export interface SessionsOptions {
   readonly journal: Journal;
   readonly devices: Devices;
+  /** What the DNS calls a server, where that is asked for. */
+  readonly serverName: (address: string) => string | null;
   readonly events: EventLog;
   readonly log: Log;
   readonly trace: Trace | null;
@@ -212,7 +214,7 @@ export class Sessions {
   #describe(record: Readonly<SessionRecord>, now = performance.now()): Session {
     return describeSession(record, {
       device: this.#options.devices.identify(record.client),
-      serverName: null,
+      serverName: record.serverName === null ? this.#options.serverName(record.server) : null,
       now,
       epoch: this.#epoch,
       espIdleMs: this.#machine.espIdleMs,

@@ -32,7 +32,7 @@ function record(masked: boolean): string {
     log: () => undefined,
     trace,
     onTrouble: () => undefined,
-    lanIndexes: () => new Set(),
+    lanLinks: () => [],
     release: () => Promise.resolve({ connections: 0, associations: 0 }),
   });
   for (const line of FACTS) records.sessions.hear(parseSessionInput(line));

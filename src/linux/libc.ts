@@ -119,7 +119,8 @@ export function receiveInto(
   return fail('recvfrom', `descriptor ${fd}`);
 }
 
-function setSocketOption(fd: number, level: number, name: number, value: Uint8Array): void {
+/** `value` in the option's C layout. */
+export function setSocketOption(fd: number, level: number, name: number, value: Uint8Array): void {
   if (call.setsockopt(fd, level, name, value, value.length) < 0)
     fail('setsockopt', `level ${level}, option ${name}`);
 }

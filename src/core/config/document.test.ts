@@ -33,6 +33,7 @@ describe('what is allowed', () => {
         esp_seconds: 3600,
       },
       firewall: { wan_ping: true, wan_services: [] },
+      names: { mdns: 'enabled', reverse_dns: 'enabled', server_names: 'disabled' },
       web: {
         listen: ['lan:80'],
         tls_listen: ['lan:443'],
@@ -128,7 +129,7 @@ web: { listen: ["999.1.1.1:80", "[::1]:99999", "[::g]:1", "localhost:80", "1.2.3
       ...['999.1.1.1:80', '[::1]:99999', '[::g]:1', 'localhost:80', '1.2.3.4:0'].map(
         (text, index) => `web.listen[${index}] (line 22): "${text}" ${listen}`,
       ),
-      'passtrough (line 5): "passtrough" is not a setting; allowed here: version, interfaces, passthrough, ike, timeouts, firewall, web. Did you mean "passthrough"?',
+      'passtrough (line 5): "passtrough" is not a setting; allowed here: version, interfaces, passthrough, ike, timeouts, firewall, names, web. Did you mean "passthrough"?',
     ]);
   });
 
@@ -170,7 +171,7 @@ web: { listen: ["999.1.1.1:80", "[::1]:99999", "[::g]:1", "localhost:80", "1.2.3
     [
       'version: 1\ninterfaces:\n  wan: eth0\n  lan:\n  - eth0\n  - eth1\n  - eth1\nunknown: 1',
       [
-        'unknown (line 8): "unknown" is not a setting; allowed here: version, interfaces, passthrough, ike, timeouts, firewall, web. Remove it.',
+        'unknown (line 8): "unknown" is not a setting; allowed here: version, interfaces, passthrough, ike, timeouts, firewall, names, web. Remove it.',
         'interfaces.lan[0] (line 5): "eth0" is the WAN interface and cannot be a LAN interface too. Name the interface behind which the devices are.',
         'interfaces.lan[2] (line 7): "eth1" is listed twice. Remove one of them.',
       ],

@@ -20,8 +20,8 @@ const interfaceName = z
   string
 >;
 
-const onOff = (title: string, description: string) =>
-  z.enum(['enabled', 'disabled']).default('enabled').meta({ title, description });
+const onOff = (title: string, description: string, fallback: 'enabled' | 'disabled' = 'enabled') =>
+  z.enum(['enabled', 'disabled']).default(fallback).meta({ title, description });
 
 const seconds = (title: string, description: string, fallback: number, least: number, most: number) =>
   z.int().min(least).max(most).default(fallback).meta({ title, description, unit: 'seconds' });
@@ -168,6 +168,24 @@ export const configSchema = z
       })
       .prefault({})
       .meta({ title: 'Firewall', description: 'What of the gateway itself can be reached from the WAN.' }),
+    names: z
+      .strictObject({
+        mdns: onOff(
+          'Names by mDNS',
+          'Whether devices that have no name are asked for it by multicast DNS (UDP 5353) on the LAN. Phones, printers and computers answer.',
+        ),
+        reverse_dns: onOff(
+          'Names by reverse DNS',
+          "Whether the DNS servers of this machine are asked for the names of the LAN's private addresses.",
+        ),
+        server_names: onOff(
+          'Names of VPN servers',
+          'Whether the DNS servers of this machine are asked for the names of VPN servers. Whoever runs them then learns to which servers the devices connect.',
+          'disabled',
+        ),
+      })
+      .prefault({})
+      .meta({ title: 'Names', description: 'Where the names of devices and servers come from.' }),
     web: z
       .strictObject({
         listen: z.array(listenAddress).max(16).default(['lan:80']).meta({
@@ -195,10 +213,11 @@ export const configSchema = z
           description: 'After how long without a request somebody must log in again.',
           unit: 'minutes',
         }),
-        metrics: z.enum(['enabled', 'disabled']).default('disabled').meta({
-          title: 'Metrics',
-          description: 'Whether /metrics answers to Prometheus, which needs a token of either scope.',
-        }),
+        metrics: onOff(
+          'Metrics',
+          'Whether /metrics answers to Prometheus, which needs a token of either scope.',
+          'disabled',
+        ),
       })
       .prefault({})
       .meta({ title: 'Web', description: 'The web page and the API.' }),

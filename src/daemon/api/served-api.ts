@@ -135,7 +135,7 @@ export class ServedApi {
       log,
       trace: null,
       onTrouble: () => undefined,
-      lanIndexes: () => new Set(),
+      lanLinks: () => [],
       release: () => Promise.resolve({ connections: 0, associations: 0 }),
     });
     this.keys = new Keys({

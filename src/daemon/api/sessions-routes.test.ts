@@ -28,7 +28,7 @@ function open(): void {
     log: () => undefined,
     trace: null,
     onTrouble: () => undefined,
-    lanIndexes: () => new Set(),
+    lanLinks: () => [],
     release: (session) => {
       released.push(`${session.protocol} ${session.flows.length} ${session.sas.length}`);
       return Promise.resolve({ connections: session.flows.length, associations: session.sas.length });
