@@ -191,7 +191,7 @@ describe('check-config', () => {
     const ran = await run('check-config', file);
     expect([ran.status, ran.out]).toEqual([1, '']);
     expect(ran.err).toBe(
-      'throughway: passtrough (line 5): "passtrough" is not a setting; allowed here: version, interfaces, passthrough, ike, timeouts, firewall, web. Did you mean "passthrough"?\n' +
+      'throughway: passtrough (line 5): "passtrough" is not a setting; allowed here: version, interfaces, passthrough, ike, timeouts, firewall, names, web. Did you mean "passthrough"?\n' +
         'throughway: interfaces.lan[0] (line 4): "eth0" is the WAN interface and cannot be a LAN interface too. Name the interface behind which the devices are.\n',
     );
     const json = await run('check-config', file, '--json');

@@ -75,8 +75,20 @@ export function ipv4Bytes(address: Ipv4Address): Uint8Array {
 }
 
 /** `bytes` holds exactly the four bytes of an address. */
+/** The same addresses come again and again: each is one text, whoever keeps it. */
+const seenIpv4 = new Map<number, Ipv4Address>();
+/** A flood from made-up addresses must not be kept. */
+const MOST_SEEN = 4_096;
+
 export function ipv4FromBytes(bytes: Uint8Array): Ipv4Address {
-  return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as Ipv4Address;
+  const [a, b, c, d] = bytes as unknown as [number, number, number, number];
+  const number = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const seen = seenIpv4.get(number);
+  if (seen !== undefined) return seen;
+  if (seenIpv4.size >= MOST_SEEN) seenIpv4.clear();
+  const address = [a, b, c, d].join('.') as Ipv4Address;
+  seenIpv4.set(number, address);
+  return address;
 }
 
 export function ipv6Bytes(address: Ipv6Address): Uint8Array {

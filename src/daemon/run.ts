@@ -21,6 +21,7 @@ import { createLog, type Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { createProber } from './probe.ts';
 import { openRecords } from './records.ts';
+import { restAfterStart } from './rest.ts';
 import { Trace } from './trace.ts';
 import type { Observation } from './observation.ts';
 import { startObservation } from './start-observation.ts';
@@ -116,6 +117,7 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
   });
   const calmed = keepWatchdogCalm();
   let unwatchDrops = (): void => undefined;
+  let unrested = (): void => undefined;
   let observing: Promise<Observation | null> = Promise.resolve(null);
   const doctor = new Doctor(running, records);
   const prober = createProber(() => running.passthrough);
@@ -169,10 +171,12 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     // Behind "ready": the gateway does not wait for its page.
     admin = people;
     await people.start(routes);
+    unrested = restAfterStart();
     await Promise.race([stopped, observing.then(() => stopped)]);
     notifyServiceManager('STOPPING=1');
   } finally {
     calmed();
+    unrested();
     // Those who still wait are answered with an error by the closing socket.
     started();
     await api.close();

@@ -20,6 +20,7 @@ import type { EventLog } from './event-log.ts';
 import { Failure } from './failure.ts';
 import type { Journal } from './journal.ts';
 import type { Log } from './log.ts';
+import { rest } from './rest.ts';
 import { describeSession, describeStory } from './session-shape.ts';
 import type { Trace } from './trace.ts';
 
@@ -310,8 +311,7 @@ export class Sessions {
   #rest(): void {
     if (this.#changes < MANY_CHANGES) return;
     this.#changes = 0;
-    // There with --expose-gc, which bin/throughway gives.
-    globalThis.gc?.();
+    rest();
   }
 
   /** The world's clock was set: what is known keeps its distance from now. */

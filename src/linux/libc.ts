@@ -40,6 +40,7 @@ const call = {
   getsockname: libc.func('int getsockname(int fd, _Out_ void *address, _Inout_ unsigned int *length)'),
   setns: libc.func('int setns(int fd, int type)'),
   close: libc.func('int close(int fd)'),
+  mallocTrim: libc.func('int malloc_trim(size_t pad)'),
 };
 
 export const AF_INET = 2;
@@ -145,6 +146,11 @@ export function socketName(fd: number, length: number): Uint8Array {
 
 export function closeDescriptor(fd: number): void {
   if (call.close(fd) < 0) fail('close', `descriptor ${fd}`);
+}
+
+/** Gives what the C library's allocator holds and nobody uses back to the system (malloc_trim(3)). */
+export function trimAllocator(): void {
+  call.mallocTrim(0);
 }
 
 /** Moves the calling thread into the network namespace behind `fd` (setns(2)). */

@@ -25,7 +25,8 @@ export interface Territory {
 export function flowKey(
   flow: Pick<Flow, 'protocol' | 'client' | 'clientPort' | 'server' | 'serverPort'>,
 ): string {
-  return `${flow.protocol} ${flow.client} ${flow.clientPort} ${flow.server} ${flow.serverPort}`;
+  // Joined: a template leaves a tree of its parts behind, which takes three times the room.
+  return [flow.protocol, flow.client, flow.clientPort ?? '-', flow.server, flow.serverPort ?? '-'].join(' ');
 }
 
 interface KnownFlow {
@@ -146,7 +147,7 @@ export class FlowTable {
 }
 
 function outsideKey(protocol: number, server: Address, serverPort: number, wanPort: number): string {
-  return `${protocol} ${server} ${serverPort} ${wanPort}`;
+  return [protocol, server, serverPort, wanPort].join(' ');
 }
 
 /** An event tells only what changed; figures come with lists and answers. */

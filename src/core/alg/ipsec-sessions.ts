@@ -27,8 +27,9 @@ const MOST_ERROR = 16_383;
  */
 const LEAST_AGREEMENT_BYTES = 120;
 
-export const rawKey = (client: Address, server: Address): string => `ipsec ${client} ${server}`;
-export const natTKey = (client: Address, server: Address): string => `ipsec-nat-t ${client} ${server}`;
+export const rawKey = (client: Address, server: Address): string => ['ipsec', client, server].join(' ');
+export const natTKey = (client: Address, server: Address): string =>
+  ['ipsec-nat-t', client, server].join(' ');
 
 /** The session that uses port 4500: the one there is, or a raw one that has met a NAT. */
 export function natTraversal(table: SessionTable, client: Address, server: Address): SessionRecord | null {

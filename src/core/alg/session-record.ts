@@ -156,7 +156,8 @@ export function flowKey(
   server: Address,
   flow: Pick<Flow, 'protocol' | 'clientPort' | 'serverPort'>,
 ): string {
-  return `f ${flow.protocol} ${client} ${flow.clientPort ?? '-'} ${server} ${flow.serverPort ?? '-'}`;
+  // Joined: a template leaves a tree of its parts behind, which takes three times the room.
+  return ['f', flow.protocol, client, flow.clientPort ?? '-', server, flow.serverPort ?? '-'].join(' ');
 }
 
 /** A copy with every instant moved by `ms`: into the journal's time and back. */
