@@ -1,5 +1,5 @@
 // `npm test`: the checks, then the tests that meet a kernel in namespaces of their own, then the
-// lab's scenarios, then the pages in a browser. Ends with `N passed, N failed`.
+// lab's scenarios and the demonstration, then the pages in a browser. Ends with `N passed, N failed`.
 import { namespacesForbidden, unshareCommand } from '../lab/enter.ts';
 import { runChecks } from './check.ts';
 import { countOf, runStep, type Step, type Tally } from './steps.ts';
@@ -32,6 +32,10 @@ if (forbidden === null) {
     live: true,
   });
   await Promise.all([1, 2].map((part) => runStep(lab(part), tally)));
+  await runStep(
+    { name: 'npm start -- --once', command: [process.execPath, 'lab/start.ts', '--once'] },
+    tally,
+  );
 } else {
   process.stdout.write(`left out  the kernel adapters and the lab: ${forbidden}\n`);
 }
