@@ -7,11 +7,21 @@ import { trimAllocator } from '../linux/libc.ts';
 /** Behind the start: the page is served and the first things have been learned. */
 const SETTLED_MS = 2_000;
 
-/** Takes a tenth of a second with ten thousand sessions, in which nothing else is done. */
+/** Less is not worth the pause. */
+const WORTH_BYTES = 8_000_000;
+
+let restedAt = 0;
+
+/**
+ * Nothing else is done meanwhile, for a tenth of a second or more on a busy machine: so only when there is
+ * something to give back, and only for those to call who see that nothing is going on.
+ */
 export function rest(): void {
-  // There with --expose-gc, which bin/throughway gives.
+  if (process.memoryUsage.rss() < restedAt + WORTH_BYTES) return;
+  // There with --expose-gc, which bin/throughway gives. The gentler kinds leave half of it.
   globalThis.gc?.({ execution: 'sync', type: 'major', flavor: 'last-resort' });
   trimAllocator();
+  restedAt = process.memoryUsage.rss();
 }
 
 /** Once, soon after the start: what starting alone needed goes. Returns what calls it off. */
