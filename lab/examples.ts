@@ -22,7 +22,7 @@ export const NOT_HERE: readonly { readonly lines: RegExp; readonly why: string }
     lines: /^sudo apt-get (install|remove|purge) /,
     why: 'package:test installs, removes and purges the package',
   },
-  { lines: /^apt-cache show /, why: 'asks for the maintainers of an installed package' },
+  { lines: /^apt-cache show /, why: 'needs an installed package: package:test plays it' },
   { lines: /^(sudo )?throughway setup$/, why: 'asks on a terminal: package:test answers it, under systemd' },
   { lines: /^sudo throughway setup .*--dnsmasq/, why: 'needs dnsmasq: package:test plays it' },
   {
@@ -30,8 +30,15 @@ export const NOT_HERE: readonly { readonly lines: RegExp; readonly why: string }
     why: 'named in a sentence; package:test plays it with its other flags',
   },
   { lines: /^(sudo )?throughway logs/, why: "needs systemd's journal: package:test plays it" },
-  { lines: /^sudo systemctl /, why: 'needs systemd: package:test plays it' },
-  { lines: /^(sudo )?(ufw|firewall-cmd|iptables) /, why: 'changes another firewall: package:test plays it' },
+  { lines: /^sudo systemctl reload /, why: 'needs systemd: package:test plays it' },
+  {
+    lines: /^sudo systemctl start /,
+    why: 'needs systemd: package:test starts the service by setup and by systemctl restart',
+  },
+  {
+    lines: /^(sudo )?(ufw|firewall-cmd|iptables) /,
+    why: 'needs another firewall: package:test plays it beside each',
+  },
   { lines: /^sudo modprobe /, why: "loads modules into the machine's own kernel" },
   { lines: /^podman /, why: 'needs a container engine; manual.test.ts checks what the container file names' },
   { lines: /^throughway selftest$/, why: 'puts up a lab of its own: package:test plays it' },
@@ -54,12 +61,17 @@ const STAND_INS: readonly (readonly [RegExp, string])[] = [
   [/\bFILE\b/, 'new.yaml'],
 ];
 
+/** All of one page, in its order. */
+export function examplesOn(root: string, page: string): Example[] {
+  return examplesIn(readFileSync(join(root, page), 'utf8')).map((text) => ({ page, text }));
+}
+
 /** Each once, in the order of the pages. */
 export function readExamples(root: string): Example[] {
   const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root }).sort()];
   const seen = new Set<string>();
   return pages.flatMap((page) =>
-    examplesIn(readFileSync(join(root, page), 'utf8')).flatMap((text) => {
+    examplesOn(root, page).flatMap(({ text }) => {
       // A second time proves nothing, except of what ends what the page has begun.
       const bare = text.replace(/^sudo /, '');
       const key = bare.endsWith(' confirm') ? `${page} ${bare}` : bare;

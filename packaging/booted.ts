@@ -4,7 +4,9 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readExamples } from '../lab/examples.ts';
 import { claim, claimEqual, Disproved } from '../lab/wait.ts';
+import { ROOT } from './build.ts';
 
 /** What runs inside as soon as the system is up; each answer is a file below /result. */
 const SCRIPT = `#!/bin/bash
@@ -21,7 +23,11 @@ ip address add 192.168.1.1/24 dev lan0
 # Sooner than in earnest, so that the test need not wait for half a minute.
 mkdir -p /etc/systemd/system/throughway.service.d
 printf '[Service]\\nWatchdogSec=2\\n' > /etc/systemd/system/throughway.service.d/test.conf
-dpkg --install /result/throughway.deb > /result/install
+# What the manual says, from a folder that has the package where the manual has it.
+typed() { timeout 10 bash -c "$1" > /result/said 2>&1; echo "$? $1" >> /result/manual; cat /result/said >&2; }
+export DEBIAN_FRONTEND=noninteractive
+mkdir -p /root/dist && cp /result/throughway.deb /root/dist/throughway_VERSION_amd64.deb && cd /root
+while read -r line; do typed "$line"; done < /result/lines-install
 systemctl is-active throughway > /result/before
 # On a terminal, with the proposals and without dnsmasq; then the terminal is gone before anybody confirms.
 printf '\\n\\nn\\ny\\n' | script --quiet --return --command 'throughway setup' /dev/null > /result/questions
@@ -33,21 +39,42 @@ throughway disable pptp > /result/switch
 grep pptp: /etc/throughway/config.yaml > /result/config
 cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/lan0/accept_local > /result/settings
 cat /proc/$(systemctl show --property MainPID --value throughway)/status > /result/process
+while read -r line; do typed "$line"; done < /result/lines-running
 systemctl reload throughway
 sleep 5
 systemctl show --property NRestarts --property ActiveState --property Result throughway > /result/watchdog
 systemctl restart throughway && systemctl is-active throughway > /result/restart
 throughway logs --lines 100 > /result/logs
 systemd-analyze security --no-pager throughway.service > /result/security
-dpkg --purge throughway > /result/purge
+while read -r line; do typed "yes | $line"; done < /result/lines-remove
 systemctl list-unit-files throughway.service --no-legend > /result/units
 { nft list tables; getent passwd throughway; ls -d /etc/throughway /var/lib/throughway /run/throughway; } > /result/left
 cat /proc/sys/net/ipv4/ip_forward > /result/forward
 touch /result/done
 `;
 
+/** As the manual names the package's file. */
+const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
 /** At most this by \`systemd-analyze security\`. */
 const MOST_EXPOSED = 3.0;
+
+/** Lines of the manual that need an installed package, when they are typed. */
+const LINES = {
+  install: /^sudo apt-get install /,
+  running: /^(sudo systemctl (?!start)|sudo throughway logs|apt-cache show )/,
+  remove: /^sudo apt-get (remove|purge) /,
+};
+
+function typedLines(lines: RegExp): string[] {
+  const typed = readExamples(ROOT).flatMap(({ text }) =>
+    lines.test(text) ? [text.replace(/^sudo /, '')] : [],
+  );
+  claim(typed.length > 0, `the manual has lines of ${lines.source}`);
+  return typed;
+}
 
 /** Why it cannot be played here, or null. */
 export function bootForbidden(): string | null {
@@ -61,11 +88,18 @@ export function playUnderSystemd(archive: string, deb: string, folder: string): 
   const result = join(folder, 'result');
   mkdirSync(result, { recursive: true });
   copyFileSync(deb, join(result, 'throughway.deb'));
-  writeFileSync(join(result, 'play'), SCRIPT, { mode: 0o755 });
+  writeFileSync(join(result, 'play'), SCRIPT.replace('VERSION', VERSION), { mode: 0o755 });
   writeFileSync(
     join(result, 'play.service'),
     '[Unit]\nAfter=network.target\n[Service]\nType=oneshot\nExecStart=/result/play\nExecStopPost=/bin/systemctl poweroff --force\n',
   );
+  for (const [name, lines] of Object.entries(LINES))
+    writeFileSync(
+      join(result, `lines-${name}`),
+      typedLines(lines)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
   const root = join(folder, 'root');
   mkdirSync(root);
   // All of it on a file system of its own, which vanishes with the container.
@@ -89,6 +123,11 @@ systemd-nspawn --directory="${root}" --bind="${result}:/result" --register=no --
     }
   };
   read('done');
+  for (const line of read('manual').split('\n')) {
+    // What follows the log is ended by the clock.
+    const wanted = line.includes('--follow') ? '124' : '0';
+    claim(line.startsWith(`${wanted} `), `what the manual has ends as it should: ${line}`);
+  }
   claimEqual(read('before'), 'inactive', 'the service before it is set up');
   for (const part of [
     'wan0',

@@ -23,18 +23,32 @@ const PACKAGES = [
   'systemd-sysv',
 ];
 
-/** A clean Debian as an archive; made once by mmdebstrap, which fetches Debian's packages. */
-export function bringDebian(): string {
+interface DebianOptions {
+  readonly packages?: readonly string[];
+  /** Another than this machine's: only unpacked, since its programs do not run here. */
+  readonly architecture?: string;
+  readonly variant?: 'minbase' | 'extract';
+}
+
+/** A clean Debian as an archive; made once by mmdebstrap, which fetches Debian's packages. Throws LinuxError. */
+export function bringDebian({
+  packages = PACKAGES,
+  architecture = 'native',
+  variant = 'minbase',
+}: DebianOptions = {}): string {
   const key = createHash('sha256')
-    .update([SUITE, ...PACKAGES].join())
+    .update([SUITE, ...packages].join())
     .digest('hex')
     .slice(0, 12);
-  const archive = join(ROOT, 'node_modules', '.cache', `debian-${key}.tar`);
+  const name = architecture === 'native' ? `debian-${key}` : `debian-${architecture}-${key}`;
+  const archive = join(ROOT, 'node_modules', '.cache', `${name}.tar`);
   // mmdebstrap knows by the end of the name that an archive is wanted.
   const beside = archive.replace(/\.tar$/, '.new.tar');
   if (!existsSync(archive)) {
     mkdirSync(join(ROOT, 'node_modules', '.cache'), { recursive: true });
-    runTool('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${PACKAGES.join()}`, SUITE, beside]);
+    const options = architecture === 'native' ? [] : [`--architectures=${architecture}`];
+    const included = `--include=${packages.join()}`;
+    runTool('mmdebstrap', ['--quiet', `--variant=${variant}`, ...options, included, SUITE, beside]);
     renameSync(beside, archive);
   }
   return archive;
@@ -46,16 +60,16 @@ export class Installed {
   #child: ChildProcess | null = null;
   #log = '';
 
-  /** Unpacks the archive below /run, which is the lab's own and vanishes with it. */
-  constructor(namespace: Namespace, archive: string) {
+  /** Unpacks the archive into `folder` below /run, which is the lab's own and vanishes with it. */
+  constructor(namespace: Namespace, archive: string, folder = '/run/debian') {
     this.#namespace = namespace;
-    this.folder = '/run/debian';
+    this.folder = folder;
     mkdirSync(this.folder);
     runTool('mount', ['-t', 'tmpfs', 'tmpfs', this.folder]);
     runTool('tar', ['--extract', '--file', archive, '--directory', this.folder, '--exclude=./dev/*']);
     runTool('mount', ['-t', 'proc', 'proc', `${this.folder}/proc`]);
     runTool('mount', ['--bind', '/dev', `${this.folder}/dev`]);
-    mkdirSync('/run/run');
+    mkdirSync('/run/run', { recursive: true });
     runTool('mount', ['--bind', '/run/run', `${this.folder}/run`]);
   }
 
@@ -101,6 +115,14 @@ export class Installed {
       });
     const status = await new Promise<number | null>((resolve) => child.once('exit', resolve));
     if (status !== 0) throw new Disproved(`"${args.join(' ')}" ended with ${status}: ${said}`);
+  }
+
+  /** Starts a program there that goes on until it is killed, or the lab ends. */
+  launch(...args: string[]): ChildProcess {
+    return spawn('ip', this.#command(['setpriv', '--pdeathsig=KILL', ...args]), {
+      stdio: 'ignore',
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    });
   }
 
   get log(): string {

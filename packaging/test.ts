@@ -1,7 +1,8 @@
 // `npm run package:test`: the package is built twice and compared, looked over by lintian, and installed in a
 // clean Debian in the lab's household, where real devices keep sessions through it while it is set up,
-// upgraded, restarted, removed and purged; and once more under a real systemd. Needs root, mmdebstrap,
-// systemd-nspawn and Debian's packages.
+// upgraded, restarted, removed and purged; once more under a real systemd; beside other firewalls; and for arm64 in an emulator. Needs root,
+// mmdebstrap and Debian's packages, without which it says so and ends with 77; systemd-nspawn, lintian and qemu
+// where they are installed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,16 +10,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demoSessions, type DemoSession } from '../lab/demo-sessions.ts';
+import { readExamples } from '../lab/examples.ts';
 import { insideOwnNamespaces } from '../lab/enter.ts';
 import { runTool } from '../lab/namespaces.ts';
 import { Household } from '../lab/topologies/household.ts';
 import { claim, claimEqual, until } from '../lab/wait.ts';
 import { neededSysctls } from '../src/core/policy/sysctls.ts';
+import { arm64Forbidden, playArm64 } from './arm64.ts';
 import { bootForbidden, playUnderSystemd } from './booted.ts';
-import { buildPackages, MOST_MEGABYTES } from './build.ts';
+import { buildPackages, MOST_MEGABYTES, ROOT } from './build.ts';
+import { BESIDE, FIREWALLS, playBeside } from './firewalls.ts';
 import { bringDebian, Installed } from './installed.ts';
 
 const MOST_RESIDENT_MB = 110;
+const MOST_READY_MS = 1500;
+/** What this system cannot play: the same as in scripts/steps.ts. */
+const FORBIDDEN = 77;
 const CONFIG = '/etc/throughway/config.yaml';
 
 let passed = 0;
@@ -42,8 +49,41 @@ async function step(title: string, play: () => Promise<string | void> | string |
   }
 }
 
+/** What this system cannot play is said and not counted. */
+async function stepUnless(
+  forbidden: string | null,
+  title: string,
+  play: Parameters<typeof step>[1],
+): Promise<void> {
+  if (forbidden === null) return step(title, play);
+  process.stdout.write(`left out ${title}: ${forbidden}\n`);
+}
+
+function leaveOut(why: string): never {
+  process.stderr.write(`${why}\n`);
+  process.exit(FORBIDDEN);
+}
+
+/** The Debian of the test and one with other firewalls, or the reason why there is none. */
+function debiansOrReason(): [string, string] {
+  if (process.getuid?.() !== 0) leaveOut('A package is installed in a Debian of its own, which needs root.');
+  if (process.arch !== 'x64')
+    leaveOut(`The package for amd64 is installed, which "${process.arch}" cannot run.`);
+  if (spawnSync('mmdebstrap', ['--version']).error)
+    leaveOut(
+      'A Debian of its own is made by mmdebstrap, which is not installed (apt-get install mmdebstrap).',
+    );
+  try {
+    return [bringDebian(), bringDebian({ packages: FIREWALLS })];
+  } catch (error) {
+    return leaveOut(
+      `Debian's packages cannot be had here: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
 /** What needs the network, and so comes before the lab's own namespaces. */
-async function prepare(): Promise<void> {
+async function prepare(archive: string, withFirewalls: string): Promise<void> {
   const out = mkdtempSync(join(tmpdir(), 'throughway-deb-'));
   process.once('exit', () => rmSync(out, { recursive: true, force: true }));
   let deb = '';
@@ -57,40 +97,33 @@ async function prepare(): Promise<void> {
     const megabytes = readFileSync(deb).length / 1e6;
     claim(megabytes < MOST_MEGABYTES, `${megabytes} MB, even packed quickly, is below ${MOST_MEGABYTES} MB`);
   });
-  if (spawnSync('lintian', ['--version']).error)
-    process.stdout.write('left out lintian, which is not installed (apt-get install lintian)\n');
-  else
-    await step('lintian has nothing to say', () => {
-      const options = ['--no-cfg', '--allow-root', '--fail-on=error,warning'];
-      const ran = spawnSync('lintian', [...options, deb], { encoding: 'utf8' });
-      claimEqual([ran.status, ran.stdout], [0, ''], 'what lintian says');
-    });
+  const lintian = spawnSync('lintian', ['--version']).error
+    ? 'lintian is not installed (apt-get install lintian)'
+    : null;
+  await stepUnless(lintian, 'lintian has nothing to say', () => {
+    const options = ['--no-cfg', '--allow-root', '--fail-on=error,warning'];
+    const ran = spawnSync('lintian', [...options, deb], { encoding: 'utf8' });
+    claimEqual([ran.status, ran.stdout], [0, ''], 'what lintian says');
+  });
+  await stepUnless(arm64Forbidden(), 'the package for arm64 starts in an emulator', () => {
+    const [foreign = ''] = buildPackages(['arm64'], join(out, 'arm64'), { compression: 'quick' });
+    return playArm64(foreign, join(out, 'emulated'));
+  });
   const [next = ''] = buildPackages(['amd64'], join(out, 'next'), {
     version: '999.0.0',
     compression: 'quick',
   });
-  const archive = bringDebian();
-  const forbidden = bootForbidden();
-  if (forbidden !== null) process.stdout.write(`left out the test under systemd: ${forbidden}\n`);
-  else
-    await step(
-      'under a real systemd it is set up, watched, restarted and purged, in all of its sandbox',
-      () => playUnderSystemd(archive, deb, join(out, 'booted')),
-    );
-  process.argv.push(deb, next, archive, String(passed), String(failed));
+  await stepUnless(
+    bootForbidden(),
+    'under a real systemd it is set up, watched, restarted and purged, in all of its sandbox',
+    () => playUnderSystemd(archive, deb, join(out, 'booted')),
+  );
+  process.argv.push(deb, next, archive, withFirewalls, String(passed), String(failed));
 }
 
-if (process.argv.length === 2) {
-  if (process.getuid?.() !== 0 || spawnSync('mmdebstrap', ['--version']).error) {
-    process.stderr.write(
-      'This test installs a package in a Debian of its own: run it as root, with mmdebstrap (apt-get install mmdebstrap).\n',
-    );
-    process.exit(77);
-  }
-  await prepare();
-}
+if (process.argv.length === 2) await prepare(...debiansOrReason());
 insideOwnNamespaces(import.meta.filename);
-const [deb = '', next = '', archive = '', ...counts] = process.argv.slice(2);
+const [deb = '', next = '', archive = '', withFirewalls = '', ...counts] = process.argv.slice(2);
 [passed = 0, failed = 0] = counts.map(Number);
 
 const household = await Household.build({ running: false });
@@ -179,6 +212,24 @@ await step('setup shows its plan, and changes nothing when it is only asked for 
   );
   claim(debian.run('test', '-e', CONFIG).status !== 0, 'there is no configuration yet');
 });
+await step("the manual's setup with dnsmasq", () => {
+  for (const [name, address] of [
+    ['eth0', '203.0.113.77/24'],
+    ['eth1', '192.168.7.1/24'],
+  ])
+    household.gateway.ip(
+      `link add ${name} type veth peer name ${name}-far`,
+      `address add ${address} dev ${name}`,
+    );
+  const lines = readExamples(ROOT).filter(({ text }) => /^sudo throughway setup .*--dnsmasq/.test(text));
+  claim(lines.length > 0, 'the manual has one');
+  for (const { text } of lines) {
+    must('sh', '-e', '-c', text.replace(/^sudo /, ''));
+    must('dnsmasq', '--test', '--conf-file=/etc/dnsmasq.d/throughway.conf');
+    must('rm', CONFIG, '/etc/dnsmasq.d/throughway.conf');
+  }
+  for (const name of ['eth0', 'eth1']) household.gateway.ip(`link delete ${name}`);
+});
 await step('setup with flags writes the configuration, and keeps the remote shell', () => {
   const shell = { SSH_CONNECTION: '203.0.113.9 50000 198.51.100.2 22' };
   const ran = debian.runWith(shell, 'throughway', 'setup', '--lan', 'lan0', '--dnsmasq', '--yes');
@@ -203,6 +254,7 @@ await step("the service starts as its unit's user with its unit's capabilities",
   claimEqual(status.problems, [], 'its problems');
   const owner = readFileSync(`/proc/${debian.pid}/status`, 'utf8');
   claim(!/^Uid:\s+0\b/m.test(owner), 'it is not root');
+  claim(readyMs < MOST_READY_MS, `${readyMs} ms is below ${MOST_READY_MS} ms`);
   return `ready after ${readyMs} ms`;
 });
 await step('two devices have PPTP, L2TP and IPsec to one server through it', async () => {
@@ -285,6 +337,19 @@ await step('purging it leaves no file, table, user or setting', async () => {
     claimEqual(after[what], found, what);
   }
 });
+
+// The daemon of the sources, which is the same: what is tried is what the others do to it.
+if (failed === 0) await household.daemon.start();
+const fortified = new Installed(household.gateway, withFirewalls, '/run/fortified');
+for (const firewall of BESIDE)
+  await step(`beside ${firewall.name}: it is in the way, and what the manual says lets VPNs pass`, () =>
+    playBeside(
+      firewall,
+      fortified,
+      household,
+      sessions.filter(({ device }) => device === household.device),
+    ),
+  );
 
 if (failed > 0) process.stdout.write(`--- log of the installed daemon\n${debian.log}\n`);
 await household.close();
