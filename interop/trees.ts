@@ -4,7 +4,7 @@
 // other, hence two. Nothing is installed on the machine itself but mmdebstrap.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 export type TreeName = 'main' | 'libreswan';
@@ -61,8 +61,6 @@ const PACKAGES: Readonly<Record<TreeName, readonly string[]>> = {
   libreswan: [...COMMON, 'libreswan'],
 };
 
-const TREES = Object.keys(PACKAGES) as TreeName[];
-
 function keyOf(name: TreeName): string {
   const inputs = JSON.stringify([RECIPE, SUITE, process.arch, PACKAGES[name]]);
   return createHash('sha256').update(inputs).digest('hex').slice(0, 16);
@@ -73,13 +71,15 @@ export function treePath(name: TreeName): string {
   return `${CACHE}/${name}-${keyOf(name)}`;
 }
 
-/** The trees that are still to be built. */
-export function missingTrees(): TreeName[] {
-  return TREES.filter((name) => !existsSync(treePath(name)));
+export function isBuilt(name: TreeName): boolean {
+  return existsSync(treePath(name));
 }
 
-/** Builds a tree; throws with mmdebstrap's last words. */
-export function buildTree(name: TreeName): void {
+/** Debian's archive or mmdebstrap cannot be had here, which says nothing of the gateway. */
+export class TreeError extends Error {}
+
+/** Builds a tree; throws TreeError with mmdebstrap's last words. */
+export async function buildTree(name: TreeName): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
   for (const old of readdirSync(CACHE))
     if (old.startsWith(`${name}-`)) rmSync(`${CACHE}/${old}`, { recursive: true, force: true });
@@ -87,25 +87,36 @@ export function buildTree(name: TreeName): void {
   const proxy = spawnSync('apt-config', ['dump', '--format=%v', 'Acquire::http::Proxy'], {
     encoding: 'utf8',
   });
-  const result = spawnSync(
-    'mmdebstrap',
-    [
-      '--mode=root',
-      '--variant=apt',
-      ...(proxy.status === 0 && proxy.stdout !== ''
-        ? [`--aptopt=Acquire::http::Proxy "${proxy.stdout}"`]
-        : []),
-      `--include=${PACKAGES[name].join(',')}`,
-      SUITE,
-      unfinished,
-    ],
-    { encoding: 'utf8', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } },
-  );
-  if (result.status !== 0) {
-    const said = result.error?.message ?? result.stderr.trim().split('\n').slice(-12).join('\n');
-    throw new Error(`mmdebstrap could not build the root file system "${name}": ${said}`);
+  const { status, said } = await runBuilder([
+    '--mode=root',
+    '--variant=apt',
+    // What is made anew at any time need not survive a power cut while it is made.
+    '--dpkgopt=force-unsafe-io',
+    ...(proxy.status === 0 && proxy.stdout !== '' ? [`--aptopt=Acquire::http::Proxy "${proxy.stdout}"`] : []),
+    `--include=${PACKAGES[name].join(',')}`,
+    SUITE,
+    unfinished,
+  ]);
+  if (status !== 0) {
+    // What is wrong here, and not on the way to the archive, must not be left out.
+    const Kind = said.includes('Unable to locate package') ? Error : TreeError;
+    const last = said.trim().split('\n').slice(-6).join('; ');
+    throw new Kind(`mmdebstrap could not build the root file system "${name}": ${last}`);
   }
   renameSync(unfinished, treePath(name));
+}
+
+function runBuilder(args: readonly string[]): Promise<{ status: number; said: string }> {
+  return new Promise((resolve) => {
+    const child = spawn('mmdebstrap', args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.once('error', (error) => resolve({ status: 127, said: error.message }));
+    child.once('close', (status) => resolve({ status: status ?? 1, said }));
+  });
 }
 
 /** The version of an installed package, as Debian writes it. */

@@ -30,6 +30,8 @@ export class World {
   readonly server: Machine;
   readonly tunnels: (Tunnel | null)[];
   readonly #folder: string;
+  /** Where tcpdump is. */
+  readonly #tree: string;
   readonly #capture: ChildProcess;
 
   private constructor(
@@ -38,6 +40,7 @@ export class World {
     server: Machine,
     devices: Machine[],
     folder: string,
+    tree: string,
     capture: ChildProcess,
   ) {
     this.way = way;
@@ -46,6 +49,7 @@ export class World {
     this.devices = devices;
     this.tunnels = devices.map(() => null);
     this.#folder = folder;
+    this.#tree = tree;
     this.#capture = capture;
   }
 
@@ -65,13 +69,14 @@ export class World {
       household.gateway.sysctl('net.ipv4.ip_forward', '1');
       household.gateway.run('nft', ['-f', '-'], MASQUERADE);
     }
-    const capture = await startCapture(household, `${folder}/wan.pcap`);
+    const tree = treePath(row.server.tree);
+    const capture = await startCapture(household, tree, `${folder}/wan.pcap`);
     const machines = [
       makeMachine(household.server, row.server),
       ...household.devices.map((host) => makeMachine(host, row.device)),
     ];
     const [server, ...devices] = await Promise.all(machines);
-    return new World(way, household, server!, devices, folder, capture);
+    return new World(way, household, server!, devices, folder, tree, capture);
   }
 
   /** Where the capture of the WAN and the daemon's transcripts are. */
@@ -84,7 +89,7 @@ export class World {
    * device sends to a tunnel's address while it has no tunnel goes out like anything else.)
    */
   claimNothingPrivateLeft(): void {
-    const args = [treePath('main'), 'tcpdump', '-n', '-r', '-', 'net 192.168.0.0/16 or src net 10.0.0.0/8'];
+    const args = [this.#tree, 'tcpdump', '-n', '-r', '-', 'net 192.168.0.0/16 or src net 10.0.0.0/8'];
     const seen = this.household.isp.run('sh', [
       '-c',
       `chroot "$0" "$@" < ${this.#folder}/wan.pcap 2> /dev/null`,
@@ -107,12 +112,12 @@ function makeMachine(host: Host, { kind, tree }: MachineKind): Promise<Machine> 
 }
 
 /** The heads of packets on the provider's side of the WAN. */
-async function startCapture({ isp }: Household, path: string): Promise<ChildProcess> {
+async function startCapture({ isp }: Household, tree: string, path: string): Promise<ChildProcess> {
   const file = openSync(path, 'w');
   const tcpdump = ['tcpdump', '-i', 'wan0', '-n', '-U', '-Z', 'root', '-s', '600', '-c', '300000', '-w', '-'];
   const child = spawn(
     'ip',
-    ['netns', 'exec', isp.name, 'setpriv', '--pdeathsig', 'KILL', 'chroot', treePath('main'), ...tcpdump],
+    ['netns', 'exec', isp.name, 'setpriv', '--pdeathsig', 'KILL', 'chroot', tree, ...tcpdump],
     { stdio: ['ignore', file, 'pipe'] },
   );
   closeSync(file);

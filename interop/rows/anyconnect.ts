@@ -48,7 +48,7 @@ function anyconnect(withDtls: boolean): Row {
     server: CELL,
     device: CELL,
     devices: 2,
-    isFast: false,
+    isFast: withDtls,
     governedBy: null,
     async prepare({ server, devices }) {
       const key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30';

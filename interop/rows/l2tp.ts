@@ -34,7 +34,8 @@ export async function dialLac(device: Machine, server: string): Promise<Tunnel> 
     '/etc/xl2tpd/xl2tpd.conf',
     `[global]\nport = 1701\n[lac home]\nlns = ${server}\nautodial = yes\nredial = yes\nredial timeout = 2\nmax redials = 20\nname = ${device.name}\npppoptfile = /etc/ppp/options.l2tp\nlength bit = yes\n`,
   );
-  device.put('/etc/ppp/options.l2tp', `${PPP_OPTIONS}noauth\nrefuse-eap\nuser ${device.name}\n`);
+  // Else pppd would propose the address of its host name, and SoftEther would take it.
+  device.put('/etc/ppp/options.l2tp', `${PPP_OPTIONS}noauth\nnoipdefault\nrefuse-eap\nuser ${device.name}\n`);
   for (const secrets of ['chap-secrets', 'pap-secrets'])
     device.put(`/etc/ppp/${secrets}`, `${device.name} * secret *\n`, 0o600);
   await device.run('mkdir -p /var/run/xl2tpd');

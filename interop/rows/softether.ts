@@ -77,7 +77,7 @@ const OWN = row({
   title: 'SoftEther client, TCP 443, 992 and UDP acceleration',
   packages: ['softether-vpnclient'],
   device: CELL,
-  isFast: true,
+  isFast: false,
   governedBy: null,
   async connect({ server, devices }, index) {
     const device = devices[index]!;

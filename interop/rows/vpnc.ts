@@ -22,7 +22,7 @@ function vpnc(devices: number): Row {
     server: UML,
     device: CELL,
     devices,
-    isFast: false,
+    isFast: devices === 2,
     governedBy: 'ipsec',
     megabytes: 4,
     async prepare({ server, devices: all }) {
