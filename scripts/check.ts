@@ -1,6 +1,6 @@
 // `npm run check`: format, lint, types, dead code, then unit, property and golden tests. Everything
 // that needs neither root nor a lab; under 30 seconds.
-import { runStep, type Step, type Tally } from './steps.ts';
+import { runStep, tellTally, type Step, type Tally } from './steps.ts';
 
 const STEPS: readonly Step[] = [
   { name: 'format', command: ['oxfmt', '--check', '.'] },
@@ -33,6 +33,5 @@ export async function runChecks(tally: Tally): Promise<void> {
 if (import.meta.main) {
   const tally: Tally = { passed: 0, failed: 0 };
   await runChecks(tally);
-  process.stdout.write(`${tally.passed} passed, ${tally.failed} failed\n`);
-  process.exitCode = tally.failed === 0 ? 0 : 1;
+  tellTally(tally);
 }

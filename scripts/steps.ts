@@ -24,7 +24,8 @@ export async function runStep(step: Step, tally: Tally): Promise<void> {
   const { status, output } = await runProgram(step);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   if (status === FORBIDDEN) {
-    process.stdout.write(`left out  ${step.name}: ${output.trim()}\n`);
+    const why = step.live ? output.trim().split('\n').at(-1)! : output.trim();
+    process.stdout.write(`left out  ${step.name}: ${why}\n`);
     return;
   }
   const counted = step.count?.(output) ?? { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1 };
@@ -51,6 +52,12 @@ function runProgram({ command, live }: Step): Promise<{ status: number; output: 
     child.once('error', (error) => resolve({ status: 1, output: error.message }));
     child.once('close', (status) => resolve({ status: status ?? 1, output }));
   });
+}
+
+/** The last line, and the exit status that goes with it. */
+export function tellTally({ passed, failed }: Tally): void {
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
 }
 
 /** The last `N passed, N failed` of an output. */
