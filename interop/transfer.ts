@@ -78,8 +78,16 @@ export class Transfers {
       30_000,
       () => this.#server.read('/srv/up'),
     );
-    const down = await this.#timed(device, `socat -u TCP:${serverInside}:${DOWN_PORT} - | sha256sum`);
-    claimEqual(down.output.slice(0, 64), sha256(this.#down), `what ${device.name} fetched`);
+    const down = await this.#timed(
+      device,
+      `socat -u TCP:${serverInside}:${DOWN_PORT} CREATE:/srv/fetched && stat -c '%s bytes' /srv/fetched && sha256sum < /srv/fetched`,
+    );
+    const [bytes, hash] = down.output.split('\n');
+    claimEqual(
+      [bytes, hash?.slice(0, 64)],
+      [`${this.#bytes} bytes`, sha256(this.#down)],
+      `what ${device.name} fetched`,
+    );
     return { up: up.megabits, down: down.megabits };
   }
 

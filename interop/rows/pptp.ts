@@ -33,7 +33,7 @@ function pptp(devices: number): Row {
     server: UML,
     device: UML,
     devices,
-    isFast: true,
+    isFast: false,
     governedBy: 'pptp',
     megabytes: 4,
     async prepare({ server, devices: all }) {

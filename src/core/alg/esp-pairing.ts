@@ -30,7 +30,7 @@ import type { Instant, Machine } from './machine.ts';
 /** Packets of one SPI that had a turn each and got no answer. */
 const MOST_IN_VAIN = 5;
 /** So long after an SPI became known copies of it may still arrive. */
-const IN_FLIGHT_MS = 1_000;
+const IN_FLIGHT_MS = 250;
 /** An exchange that made no SA by then has failed. */
 const EXCHANGE_MS = 30_000;
 
@@ -157,7 +157,8 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     const { party, out } = child;
     weighSending(party.server, child, now);
     // The kernel copies no packet of an SPI that it knows, so it has lost it: IPSec was disabled meanwhile.
-    if (out!.as === 'known' && now - (out!.sentAt.at(-1) ?? -Infinity) > IN_FLIGHT_MS) out!.as = 'new';
+    if (out!.as === 'known' && now - out!.knownAt > IN_FLIGHT_MS) out!.as = 'new';
+    if (out!.as !== 'known') out!.knownAt = now;
     remember(out!.sentAt, now);
     out!.inVain += 1;
     if (child.in !== null || party.server.parties.size === 1) this.#outbox.outbound(child, 'known');

@@ -226,5 +226,6 @@ function settle(
     instead: null,
     trial: false,
   });
+  if (child.out !== null) child.out.knownAt = now;
   outbox.outbound(child, 'known');
 }

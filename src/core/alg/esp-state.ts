@@ -19,6 +19,8 @@ export interface Outbound {
   readonly spi: Spi;
   /** Whether each packet of it is copied to us, and whether it needs a turn: as in the effect `outbound`. */
   as: 'new' | 'watched' | 'known';
+  /** When it became known, or was last wanted to be. */
+  knownAt: Instant;
   /** When it was used, latest last, as far as it was seen. */
   readonly sentAt: Instant[];
   /** How many packets, while its inbound SPI is not known. */
