@@ -64,10 +64,10 @@ export class Stream {
     return this.#arrived[number] === 1;
   }
 
-  /** How many of the packets from this number on have not arrived. */
-  lostSince(number: number): number {
+  /** How many of the packets from this number on, up to another, have not arrived. The latest are still under way. */
+  lostSince(number: number, end = this.sentAt.length): number {
     let lost = 0;
-    for (let at = number; at < this.sentAt.length; at += 1) if (this.#arrived[at] === undefined) lost += 1;
+    for (let at = number; at < end; at += 1) if (this.#arrived[at] === undefined) lost += 1;
     return lost;
   }
 
