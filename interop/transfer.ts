@@ -54,7 +54,7 @@ export class Transfers {
     server.put('/srv/up', '');
     await server.start(
       'transfer-down',
-      `socat TCP-LISTEN:${DOWN_PORT},fork,reuseaddr SYSTEM:"cat /srv/down"`,
+      `socat -U TCP-LISTEN:${DOWN_PORT},fork,reuseaddr OPEN:/srv/down,rdonly`,
     );
     await server.start(
       'transfer-up',

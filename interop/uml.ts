@@ -9,7 +9,7 @@ import { Machine, type Outcome } from './machine.ts';
 import { treePath, type TreeName } from './trees.ts';
 
 const MEMORY_MB = 128;
-const BOOT_MS = 60_000;
+const BOOT_MS = 90_000;
 
 /** Loaded before anything asks for them: the first SA would wait for modprobe, seconds on a busy machine. */
 const MODULES = [
@@ -42,7 +42,7 @@ ip link set vec0 name eth0
 ip address add $1/24 dev eth0
 hostname $3
 # Now and then its receiver does not wake up; once more helps.
-for attempt in 1 2 3 4 5 6; do
+for attempt in $(seq 30); do
   ip link set eth0 up
   ip route replace default via $2
   ping -n -q -c 1 -W 1 $2 > /dev/null && echo ready && break

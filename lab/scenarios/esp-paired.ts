@@ -290,6 +290,42 @@ export const espPairedScenarios: readonly Scenario[] = [
   ),
 
   scenario(
+    'E23b',
+    'IPSec is disabled and enabled, and the daemon is killed: what goes on spoils no pair that the kernel makes',
+    async (household) => {
+      const { daemon } = household;
+      const met = new Meeting(household);
+      const sessions = await met.begin(ikeSaInit, ikeAuth);
+      const known = (): Promise<boolean> =>
+        until(
+          'the kernel to know every SPI',
+          async () => {
+            await converse(household, sessions, 1);
+            const lists = [
+              listElements(household, 'map', 'esp_in'),
+              listElements(household, 'set', 'esp_out'),
+            ];
+            return lists.every(({ length }) => length === sessions.length);
+          },
+          PATIENCE_MS,
+        );
+      await known();
+      await daemon.setPassthrough({ ipsec: 'disabled' });
+      await daemon.setPassthrough({ ipsec: 'enabled' });
+      await known();
+      await daemon.signal('SIGKILL');
+      await until('the kernel to notice', () => listElements(household, 'set', 'daemon_alive').length === 0);
+      await converse(household, sessions, 2);
+      const [party] = met.parties;
+      await met.exchange(party!, createChildSa);
+      const alone = met.nextSession(party!);
+      await met.speak(alone);
+      await converse(household, [...sessions, alone]);
+    },
+    DEVICES,
+  ),
+
+  scenario(
     'E14d',
     'a flood in the name of a server, its daemon pairing: running and new SAs pass, and one event names it',
     async (household) => {

@@ -27,6 +27,9 @@ const MOST_ERROR = 16_383;
  */
 const LEAST_AGREEMENT_BYTES = 120;
 
+/** Packets of the server; more of them are no negotiation any more. */
+export const MOST_NEGOTIATING = 20;
+
 export const rawKey = (client: Address, server: Address): string => ['ipsec', client, server].join(' ');
 export const natTKey = (client: Address, server: Address): string =>
   ['ipsec-nat-t', client, server].join(' ');
@@ -110,7 +113,7 @@ function begun(table: SessionTable, session: SessionRecord): void {
 /** Whether the tunnel has carried more than its own negotiation. */
 function hasPassed(session: SessionRecord): boolean {
   if (session.protocol === 'ipsec') return session.sas.some((sa) => sa.traffic.packets > 0);
-  return trafficOf(session).in.packets > 20;
+  return trafficOf(session).in.packets > MOST_NEGOTIATING;
 }
 
 function answered(table: SessionTable, session: SessionRecord, { message }: IkeSeen): void {

@@ -2,7 +2,7 @@
 // its end means. Entries of the ports that a switch governs open a session by themselves, so that
 // one that began unobserved is seen; of others only those that were recognised count.
 import type { FlowSeen, Flow, Recognised } from './fact.ts';
-import { natTraversal, rawKey, natTKey } from './ipsec-sessions.ts';
+import { MOST_NEGOTIATING, natTraversal, rawKey, natTKey } from './ipsec-sessions.ts';
 import { l2tpKey, l2tpOfPort } from './l2tp-tunnels.ts';
 import type { Instant } from './machine.ts';
 import { ofControl, pptpKey, pptpOfCall } from './pptp-calls.ts';
@@ -57,6 +57,9 @@ function count(
     if (part.protocol === UDP || flow.tcpState === null || flow.tcpState === TCP_ESTABLISHED)
       session.phase = 'open';
   }
+  // strongSwan's ESP goes on by itself after IPsec was off, with nothing negotiated anew.
+  const goesOn = session.protocol === 'ipsec-nat-t' && part.in.packets > MOST_NEGOTIATING;
+  if (goesOn && session.phase === 'opening' && session.refusal === null) session.phase = 'open';
 }
 
 /** How much more there is; counters that began anew, or are another entry's, are added to what is past. */

@@ -105,7 +105,7 @@ function noAnswer({ server, serverPort, protocol }: SessionRecord, title: string
 
 function silentServer(session: SessionRecord, title: string, sharesServer: boolean): string {
   const begin = `Nothing comes from ${session.server} any more, though the device keeps sending.`;
-  if (session.protocol === 'ipsec-nat-t' && sharesServer && session.details['IKE version'] === '1')
+  if (session.protocol === 'ipsec-nat-t' && sharesServer && session.details['IKE version'] !== '2')
     return `${begin} Another device behind this gateway has IPsec with the same server: in L2TP/IPsec many servers keep only one device for each public address, which only the server can cure.`;
   if (session.protocol === 'pptp')
     return `${begin} The control connection stands, so GRE (IP protocol 47) is probably lost on the way.`;

@@ -362,6 +362,23 @@ describe('IPsec', () => {
     expect(only(machine).phase).toBe('refused');
   });
 
+  it('NAT-T that goes on by itself after IPsec was off is up, though nothing is negotiated anew', () => {
+    const flow = (traffic: string): string =>
+      `flow change=update id=3 protocol=17 client=192.168.1.11 server=203.0.113.1 clientPort=4500 serverPort=4500 answered=true assured=true timeoutSeconds=300 ${traffic}`;
+    const machine = new SessionMachine(OPTIONS);
+    converse(
+      machine,
+      `1.000 >> ${ike('lan', 'mainMode', { version: 1, port: 4500 })}
+       2.000 >> ${ike('wan', 'quickMode', { version: 1, port: 4500 })}
+       3.000 >> switches disabled=ipsec
+       5.000 >> switches disabled=none
+       8.000 >> ${flow('out=6/600 in=6/600')}`,
+    );
+    expect(only(machine).state).toBe('negotiating');
+    converse(machine, `13.000 >> ${flow('out=60/6000 in=60/6000')}`);
+    expect(only(machine).state).toBe('up');
+  });
+
   it('two devices with one L2TP/IPsec server: the limit of many servers is named when one falls silent', () => {
     const flow = (device: Ipv4Address, traffic: string): string =>
       `flow change=update id=${device === phone ? 1 : 2} protocol=17 client=${device} server=203.0.113.1 clientPort=4500 serverPort=4500 answered=true assured=true timeoutSeconds=300 ${traffic}`;

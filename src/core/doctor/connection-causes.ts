@@ -222,7 +222,7 @@ function silentData(session: Readonly<SessionRecord>, connections: Connections):
   const rivals = sessions.filter(
     (one) => one !== session && one.protocol === protocol && one.server === session.server,
   );
-  if (protocol === 'ipsec-nat-t' && session.details['IKE version'] === '1' && rivals.length > 0) {
+  if (protocol === 'ipsec-nat-t' && session.details['IKE version'] !== '2' && rivals.length > 0) {
     return tell(
       'transport-mode-limit',
       'hears nothing, while another device uses the same server',
