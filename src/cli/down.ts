@@ -11,6 +11,8 @@ export const downCommand: Command = {
   async run(given) {
     try {
       await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'POST', '/api/v1/down');
+      const { waitForEnd } = await import('../daemon/down.ts');
+      await waitForEnd();
     } catch (error) {
       if (!(error instanceof ClientError) || error.exitStatus !== 3) throw error;
       const { tearDown } = await import('../daemon/down.ts');

@@ -79,7 +79,7 @@ export const setupCommand: Command = {
         complain('Nobody confirmed, so everything is as it was before.');
         return 1;
       }
-      print('The gateway runs. "throughway status" shows it.');
+      print(whatNext(survey, choices));
       return 0;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -96,15 +96,26 @@ async function choose(survey: Survey, given: Given, asker: Asker | null): Promis
   const proposed = proposeSides(survey);
   const ask = async (question: string, proposal: string): Promise<string> =>
     (asker ? (await asker.ask(`${question}${proposal ? ` [${proposal}]` : ''}: `)).trim() : '') || proposal;
-  if (asker) print(renderLinks(survey));
-  const wan = given.text('wan') ?? (await ask('Interface towards the internet (WAN)', proposed.wan ?? ''));
+  /** Asked again while a name is no interface: a slip of the finger must not end it. */
+  const askNames = async (question: string, proposal: string): Promise<string> => {
+    for (;;) {
+      const answer = await ask(question, proposal);
+      const unknown = asker ? unknownNames(survey, splitList(answer)) : [];
+      if (unknown.length === 0) return answer;
+      print(`  "${unknown.join('", "')}" is no interface of this machine.`);
+    }
+  };
+  if (asker) print(`The interfaces of this machine:\n${renderLinks(survey)}\n`);
+  const wan =
+    given.text('wan') ?? (await askNames('Interface towards the internet (WAN)', proposed.wan ?? ''));
   if (wan === '')
     throw new UsageError(
       'No interface has a default route, so none can be proposed. Name it with --wan INTERFACE.',
     );
   const others = proposed.lan.filter((one) => one !== wan).join(',');
   const lan =
-    given.text('lan') ?? (await ask('Interfaces towards the devices (LAN), separated by commas', others));
+    given.text('lan') ??
+    (await askNames('Interfaces towards the devices (LAN), separated by commas', others));
   if (lan === '')
     throw new UsageError(
       'No second interface stands out as the LAN. Name it with --lan INTERFACE; with a single port, make a VLAN first (see docs/single-port.md).',
@@ -123,6 +134,24 @@ async function choose(survey: Survey, given: Given, asker: Asker | null): Promis
       survey.hasDnsmasq &&
       isYes(await asker.ask('Give the devices addresses and names by dnsmasq? [y/N] ')));
   return { wan, lan: splitList(lan), wanServices: splitList(services), dnsmasq };
+}
+
+function unknownNames({ links }: Survey, names: readonly string[]): string[] {
+  return names.filter((name) => !links.some((one) => one.name === name));
+}
+
+/** Where the page is, and how the first account is made. */
+function whatNext({ links }: Survey, { lan }: Choices): string {
+  const address = links
+    .filter(({ name }) => lan.includes(name))
+    .flatMap(({ addresses }) => addresses)
+    .map((one) => one.split('/')[0]!)
+    .find((one) => !one.includes(':'));
+  const page =
+    address === undefined
+      ? ''
+      : `\nIts page is at http://${address}/ for the devices behind it; "throughway user first-code" prints the code for the first account.`;
+  return `The gateway runs. "throughway status" shows it.${page}`;
 }
 
 function splitList(text: string): string[] {
@@ -161,7 +190,7 @@ function showPlan(plan: SetupPlan, survey: Survey, { lan }: Choices, configPath:
       .split('\n')
       .map((line) => `+${line}`),
   ];
-  const lines = [...added(configPath, plan.config)];
+  const lines = ['What is added (+) and changed (- to +):', '', ...added(configPath, plan.config)];
   if (plan.dnsmasq !== null) lines.push(...added('/etc/dnsmasq.d/throughway.conf', plan.dnsmasq));
   for (const { name, from, to } of survey.changedSysctls(lan))
     lines.push(`-${name} = ${from}`, `+${name} = ${to}`);

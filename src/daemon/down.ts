@@ -1,4 +1,5 @@
-// What `throughway down` does when no daemon runs.
+// What `throughway down` does when no daemon runs, and how it waits for the end of one that was told to stop.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { takeLock } from '../linux/lock.ts';
 import { Failure } from './failure.ts';
 import { StateDirectory } from './files.ts';
@@ -24,5 +25,18 @@ export async function tearDown(stateDir: string): Promise<void> {
   } finally {
     nft.close();
     release();
+  }
+}
+
+/** A daemon writes down what it knows before it ends. */
+const END_PATIENCE_MS = 10_000;
+
+/** Resolves when the daemon that has answered is gone, or after ten seconds: whoever asked may remove its files. */
+export async function waitForEnd(): Promise<void> {
+  const deadline = performance.now() + END_PATIENCE_MS;
+  while (performance.now() < deadline) {
+    const release = await takeLock('throughway');
+    if (release !== null) return release();
+    await sleep(20);
   }
 }
