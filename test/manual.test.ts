@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { NOT_HERE, readExamples } from '../lab/examples.ts';
+import { apiPages } from './golden/api-reference.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { parseTyped } from '../src/cli/command-line.ts';
 import { renderCommandReference } from '../src/cli/reference.ts';
@@ -128,6 +129,10 @@ it('every page is reached from the first one', () => {
 
 it('the reference of the commands is that of the table', () => {
   expect(read('docs/commands.md')).toBe(renderCommandReference(COMMANDS));
+});
+
+it('the lists of routes and metrics are those of the API', async () => {
+  for (const { name, text } of await apiPages()) expect(read(`docs/${name}`)).toBe(text);
 });
 
 it('what the container file names exists', () => {
