@@ -38,6 +38,12 @@ function write(text: string): string {
 const golden = (name: string): string =>
   readFileSync(new URL(`../../test/golden/help/${name}.txt`, import.meta.url), 'utf8');
 
+it('a value that is complained of cannot reach the terminal as a command', async () => {
+  const { status, err } = await run('enable', '\u001b[2Jpptp\u0007');
+  expect(status).toBe(2);
+  expect(err).toContain('"\ufffd[2Jpptp\ufffd"');
+});
+
 describe('help', () => {
   it('of all, however it is asked for', async () => {
     const text = golden('throughway');

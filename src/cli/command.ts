@@ -56,6 +56,10 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
+// oxlint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/** Values stand in quotes in it, and may be anything: what would move the cursor is shown as a sign. */
 export function complain(text: string): void {
-  process.stderr.write(`throughway: ${text}\n`);
+  process.stderr.write(`throughway: ${text.replaceAll(CONTROLS, '\ufffd')}\n`);
 }

@@ -45,7 +45,12 @@ export const sessionsCommand: Command = {
     }
     const sessions = readAnswer(text) as Session[];
     if (sessions.length === 0) {
-      print('No VPN connections. They appear here when a device behind the gateway opens one.');
+      const isNarrowed = given.text('device') !== undefined || given.text('protocol') !== undefined;
+      print(
+        isNarrowed
+          ? 'No VPN connection is so. "throughway sessions" alone lists all there are.'
+          : 'No VPN connections. They appear here when a device behind the gateway opens one.',
+      );
       return 0;
     }
     const { title, rows } = renderSessions(sessions, {

@@ -14,6 +14,7 @@ import {
 import { PPTP_OK } from '../wire/pptp.ts';
 
 const CLIENT_ID = 'Call ID of the device';
+const SERVER_NAME = 'name of the server';
 const SERVER_ID = 'Call ID of the server';
 
 export function pptpKey(client: Address, clientPort: number | null, server: Address): string {
@@ -64,7 +65,7 @@ export function handlePptp(table: SessionTable, fact: PptpSeen, now: Instant): v
         return;
       }
       const name = [message.vendorName, message.hostName].filter((text) => /^[ -~]{1,64}$/.test(text));
-      for (const call of calls) if (name.length > 0) call.details['server'] = name.join(' ');
+      for (const call of calls) if (name.length > 0) call.details[SERVER_NAME] = name.join(' ');
       table.note(
         first!,
         `The server accepts the control connection${name.length > 0 ? ` (${name.join(' ')})` : ''}.`,
@@ -135,7 +136,8 @@ function request(
     // A control connection has one flow, which keeps all its calls.
     for (const part of calls[0]!.flows)
       if (part.protocol === 6) call.flows.push({ ...part, out: zero(), in: zero() });
-    if (calls[0]!.details['server'] !== undefined) call.details['server'] = calls[0]!.details['server'];
+    const name = calls[0]!.details[SERVER_NAME];
+    if (name !== undefined) call.details[SERVER_NAME] = name;
     table.heard(call, 'out', now);
   }
   table.note(call, `The device asks for a call; its Call ID is ${id}.`);
