@@ -50,6 +50,10 @@ export class KernelRules implements GatewayUnderTest {
     return this.#in.get(spi) ?? (this.#shared ? null : this.#sole);
   }
 
+  isCertain(): boolean {
+    return false;
+  }
+
   /** Whether it passes the gate. */
   #phaseTwo(device: number): boolean {
     const now = this.#outside.now();

@@ -26,6 +26,7 @@ export class ObservedGateway implements GatewayUnderTest {
   readonly #machine: EspPairing;
   readonly #in = new Map<number, number>();
   readonly #trial = new Map<number, number>();
+  readonly #certain = new Set<number>();
   readonly #out = new Set<number>();
   readonly #watched = new Set<number>();
   readonly #devices = new Set<number>();
@@ -55,6 +56,10 @@ export class ObservedGateway implements GatewayUnderTest {
 
   ownerOf(spi: number): number | null {
     return this.#in.get(spi) ?? this.#trial.get(spi) ?? null;
+  }
+
+  isCertain(spi: number): boolean {
+    return this.#certain.has(spi);
   }
 
   #pass(packet: IkePacket): void {
@@ -197,8 +202,11 @@ export class ObservedGateway implements GatewayUnderTest {
         this.#in.delete(effect.spi);
         this.#trial.delete(effect.spi);
         (effect.trial ? this.#trial : this.#in).set(effect.spi, deviceOf(effect.client));
+        if (effect.confidence === 'certain') this.#certain.add(effect.spi);
+        else this.#certain.delete(effect.spi);
         return;
       case 'unpair':
+        this.#certain.delete(effect.spi);
         this.#in.delete(effect.spi);
         this.#trial.delete(effect.spi);
         return;

@@ -50,4 +50,6 @@ export interface GatewayUnderTest {
   fromWan(packet: Packet): void;
   /** Whom an inbound SPI is given to now. */
   ownerOf(spi: number): number | null;
+  /** Whether the user is told that this is certain. */
+  isCertain(spi: number): boolean;
 }

@@ -14,10 +14,17 @@ const FRESH_MS = 2000;
 /** One inbound SPI on which something came. */
 export interface SpiScore {
   readonly firstAt: number;
-  /** Whether its very first packet reached its device, and nobody else before. */
+  /** Whether its very first packet reached its device, and nobody else before; others may have got it too. */
   firstRight: boolean;
-  firstDone: boolean;
-  /** When somebody else got a packet of it first. */
+  /** Whether anybody else ever got that packet. */
+  firstStrayed: boolean;
+  /** What was said of it when the SA or the schedule ended. */
+  certain: boolean;
+  certainAndWrong: boolean;
+  /** When anybody got it. */
+  firstDoneAt: number | null;
+  latest: EspPacket;
+  /** When somebody else got a packet of it, and its device did not. */
   wrongAt: number | null;
   /** When its device got one, after the last that went wrong. */
   rightAgainAt: number | null;
@@ -44,6 +51,7 @@ interface Use {
   child: ChildSa;
   lastExchangeAt: number;
   firstOutAt: number | null;
+  firstLeftAt: number | null;
   lastOutAt: number | null;
   firstInAt: number | null;
 }
@@ -60,6 +68,8 @@ export class Score {
   #gateway: GatewayUnderTest | null = null;
   readonly #pending = new Map<Packet, { at: number; overlap: boolean }>();
   readonly #ikeArrived = new Map<object, { at: number; overlap: boolean; passed: boolean }>();
+  /** Devices whose messages of phase 2 have not passed yet, with when the latest came. */
+  readonly #waitingIke = new Map<number, number>();
   /** Devices' exchanges of phase 2: when the latest message passed. */
   readonly #exchanges = new Map<number, number>();
   readonly #uses = new Map<ChildSa, Use>();
@@ -83,6 +93,7 @@ export class Score {
         child,
         lastExchangeAt: this.#exchanges.get(child.device) ?? -Infinity,
         firstOutAt: null,
+        firstLeftAt: null,
         lastOutAt: null,
         firstInAt: null,
       };
@@ -107,6 +118,7 @@ export class Score {
             overlap: this.#isBusy(packet.client),
             passed: false,
           });
+          this.#waitingIke.set(packet.client, now);
         }
       }
       return;
@@ -119,11 +131,19 @@ export class Score {
       return;
     }
     this.inbound += 1;
-    if (this.spis.has(packet.spi)) return;
+    const known = this.spis.get(packet.spi);
+    if (known !== undefined) {
+      known.latest = packet;
+      return;
+    }
     const spi: SpiScore = {
       firstAt: now,
-      firstRight: true,
-      firstDone: false,
+      firstRight: false,
+      firstStrayed: false,
+      certain: false,
+      certainAndWrong: false,
+      firstDoneAt: null,
+      latest: packet,
       wrongAt: null,
       rightAgainAt: null,
       rightInTime: null,
@@ -140,12 +160,17 @@ export class Score {
   /** Another device is in the middle of something new. */
   #isBusy(device: number): boolean {
     const { now } = this.#clock;
-    for (const [other, at] of this.#exchanges) {
-      if (other !== device && now - at < FRESH_MS) return true;
+    // A message that has been left out is sent again within a few seconds.
+    for (const [waits, most] of [
+      [this.#exchanges, FRESH_MS],
+      [this.#waitingIke, REPAIR_MS],
+    ] as const) {
+      for (const [other, at] of waits) if (other !== device && now - at < most) return true;
     }
     for (const use of this.#uses.values()) {
       if (use.child.device === device || use.firstInAt !== null) continue;
-      if (use.firstOutAt !== null && now - use.firstOutAt < FRESH_MS) return true;
+      // What waits for its turn is in the middle of it, however long it has waited.
+      if (use.firstOutAt !== null && now - (use.firstLeftAt ?? now) < FRESH_MS) return true;
     }
     return false;
   }
@@ -170,18 +195,31 @@ export class Score {
 
   #check(spi: number, child: ChildSa): void {
     const one = this.spis.get(spi)!;
-    one.rightInTime ??= this.#gateway!.ownerOf(spi) === child.device;
+    const owner = this.#gateway!.ownerOf(spi);
+    // What is nobody's for now may reach it all the same, and others too.
+    one.rightInTime ??= owner === null ? !this.#pending.has(one.latest) : owner === child.device;
   }
 
   ended(child: ChildSa): void {
     if (this.spis.has(child.spiIn)) this.#check(child.spiIn, child);
+    this.#noteCertainty(child);
     const use = this.#uses.get(child);
     if (use && use.firstInAt === null) this.#uses.delete(child);
   }
 
+  #noteCertainty({ spiIn, device }: ChildSa): void {
+    const spi = this.spis.get(spiIn);
+    if (spi === undefined || !this.#gateway!.isCertain(spiIn)) return;
+    spi.certain = true;
+    spi.certainAndWrong = this.#gateway!.ownerOf(spiIn) !== device;
+  }
+
   passedToServer(packet: Packet): void {
     if (packet.kind === 'ike') this.#passedIke(packet);
-    else this.#settle(packet, 'esp');
+    else {
+      this.#use(packet.truth.child).firstLeftAt ??= this.#clock.now;
+      this.#settle(packet, 'esp');
+    }
   }
 
   passedToDevice(device: number, packet: Packet): void {
@@ -190,18 +228,23 @@ export class Score {
     const isRight = packet.truth.child.device === device;
     const spi = this.spis.get(packet.spi)!;
     const first = this.#firstPackets.get(packet);
-    if (first && !first.firstDone) {
-      first.firstDone = true;
-      first.firstRight = isRight;
-      first.firstHeldMs = now - first.firstAt;
+    if (first) {
+      first.firstDoneAt ??= now;
+      first.firstHeldMs ??= now - first.firstAt;
+      if (!isRight) first.firstStrayed = true;
+      else if (first.firstDoneAt === now) first.firstRight = true;
     }
     if (isRight) {
       spi.rightAgainAt ??= spi.wrongAt === null ? null : now;
       this.#settle(packet, null);
     } else {
       this.misdelivered += 1;
-      spi.wrongAt ??= now;
-      spi.rightAgainAt = null;
+      // When all that is done in this moment is done.
+      this.#clock.after(0, () => {
+        if (!this.#pending.has(packet)) return;
+        spi.wrongAt ??= now;
+        spi.rightAgainAt = null;
+      });
     }
   }
 
@@ -212,6 +255,7 @@ export class Score {
     const arrival = this.#ikeArrived.get(packet.identity);
     if (arrival === undefined || arrival.passed) return;
     arrival.passed = true;
+    this.#waitingIke.delete(packet.client);
     this.waited.push({ ms: now - arrival.at, overlap: arrival.overlap, kind: 'ike' });
   }
 
@@ -227,8 +271,8 @@ export class Score {
   finish(): void {
     // What came in the last second may still wait.
     const late = this.#clock.now - 1000;
+    for (const child of this.#uses.keys()) if (child.endedAt === null) this.#noteCertainty(child);
     for (const { at } of this.#pending.values()) if (at < late) this.lost += 1;
-    for (const first of this.#firstPackets.values()) if (!first.firstDone) first.firstRight = false;
   }
 }
 

@@ -8,6 +8,10 @@ export interface Tally {
   schedules: number;
   spis: number;
   firstRight: number;
+  /** Of these, and nobody else ever got that packet. */
+  firstAlone: number;
+  certain: number;
+  certainAndWrong: number;
   undecidable: number;
   undecidableRight: number;
   /** Of those that could be looked at ten seconds later. */
@@ -32,6 +36,9 @@ export function emptyTally(): Tally {
     schedules: 0,
     spis: 0,
     firstRight: 0,
+    firstAlone: 0,
+    certain: 0,
+    certainAndWrong: 0,
     undecidable: 0,
     undecidableRight: 0,
     looked: 0,
@@ -61,6 +68,9 @@ export function addScore(tally: Tally, score: Score): void {
   for (const spi of score.spis.values()) {
     tally.spis += 1;
     if (spi.firstRight) tally.firstRight += 1;
+    if (spi.firstRight && !spi.firstStrayed) tally.firstAlone += 1;
+    if (spi.certain) tally.certain += 1;
+    if (spi.certainAndWrong) tally.certainAndWrong += 1;
     if (spi.undecidable) tally.undecidable += 1;
     if (spi.undecidable && spi.firstRight) tally.undecidableRight += 1;
     if (spi.firstHeldMs !== null) tally.heldMs.push(spi.firstHeldMs);

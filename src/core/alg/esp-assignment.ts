@@ -7,10 +7,16 @@ import type { Confidence } from './fact.ts';
 
 /** Natural logarithms of odds: to give a packet away at once, and to believe what is proved. */
 export const CLEAR = 2.5;
+/** To give it to one device, when waiting has told no more; below this, all that may be meant get it. */
+export const CLEARER = 1.7;
 export const SETTLED = 7;
 /** What it costs to give a device one more SPI than it is known to expect; and if its IKE is never seen. */
 const SURPLUS = 3;
 const SURPLUS_OF_UNSEEN = 1;
+
+/** A device that is so much less likely gets nothing, and no more devices than these. */
+const ALMOST = 3.5;
+const MOST_OTHERS = 3;
 
 /** A child that expects an inbound SPI, or what else a device may have. */
 interface Slot {
@@ -23,6 +29,8 @@ export interface Choice extends Slot {
   readonly margin: number;
   /** Other devices that could be meant at all. */
   readonly rivals: number;
+  /** Whom it fits almost as well, the likeliest first. */
+  readonly others: readonly Party[];
 }
 
 /** Gives each unsettled SPI to what it fits best, all together. */
@@ -37,7 +45,14 @@ export function choose(server: Server): Map<Unsettled, Choice> {
   const expecting = new Set(slots.filter(({ child }) => child !== null).map(({ party }) => party));
   for (const [unsettled, slot] of given) {
     const rivals = expecting.size - (expecting.has(slot.party) ? 1 : 0);
-    choices.set(unsettled, { ...slot, margin: marginOf(unsettled, slot, slots, given), rivals });
+    const losses = lossesOf(unsettled, slot, slots, given);
+    const others = [...losses].filter(([, loss]) => loss < ALMOST).toSorted(([, a], [, b]) => a - b);
+    choices.set(unsettled, {
+      ...slot,
+      margin: Math.min(...losses.values()),
+      rivals,
+      others: others.slice(0, MOST_OTHERS).map(([party]) => party),
+    });
   }
   return choices;
 }
@@ -110,28 +125,33 @@ function improve(given: Map<Unsettled, Slot>): void {
   }
 }
 
-/** What it would cost to give it to another device: in a free slot, or in exchange with another SPI. */
-function marginOf(
+/** What it would cost to give it to each other device: in a free slot, or in exchange with another SPI. */
+function lossesOf(
   unsettled: Unsettled,
   slot: Slot,
   slots: readonly Slot[],
   given: ReadonlyMap<Unsettled, Slot>,
-): number {
+): Map<Party, number> {
   const holders = new Map<Slot, Unsettled>();
   for (const [one, its] of given) if (its.child !== null) holders.set(its, one);
   const own = worth(unsettled, slot);
-  let margin = Infinity;
+  const losses = new Map<Party, number>();
   for (const other of slots) {
-    if (other.party === slot.party) continue;
+    const { party } = other;
+    if (party === slot.party) continue;
     const holder = holders.get(other);
     const exchanged = holder === undefined ? 0 : worth(holder, other) - worth(holder, slot);
-    margin = Math.min(margin, own - worth(unsettled, other) + exchanged);
+    const loss = own - worth(unsettled, other) + exchanged;
+    losses.set(party, Math.min(losses.get(party) ?? Infinity, loss));
   }
-  return margin;
+  return losses;
 }
 
-export function confidenceOf(margin: number, rivals: number): Confidence {
-  if (rivals === 0 || margin >= SETTLED) return 'certain';
+/** Certain is what is proved, or what could be nobody else's; however well it fits, chance may fit as well. */
+export function confidenceOf({ party, margin, rivals }: Choice, isProved: boolean): Confidence {
+  const { unseen } = party.server;
+  const isSole = rivals === 0 && unseen.size === (unseen.has(party) ? 1 : 0);
+  if (isSole || (isProved && margin >= SETTLED)) return 'certain';
   return margin >= CLEAR ? 'probable' : 'ambiguous';
 }
 

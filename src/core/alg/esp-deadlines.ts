@@ -6,8 +6,8 @@ import type { Party, Server } from './esp-state.ts';
 import { RENEW_MS, TURN_MS } from './esp-turns.ts';
 import type { Instant } from './machine.ts';
 
-/** How long a packet may wait for more evidence. */
-export const MOST_WAIT_MS = 600;
+/** How long a packet waits for evidence; then all devices that may be meant get it. */
+export const MOST_WAIT_MS = 200;
 /** After this long without proof the likeliest device keeps it. */
 export const TRIAL_MS = 60_000;
 /** How long after an exchange its device's or the server's first packet is waited for, while others wait. */
@@ -20,13 +20,14 @@ export function busyUntil(party: Party, now: Instant): Instant {
   let until = -Infinity;
   const { server } = party;
   const afterMath = Math.min(AFTERMATH_MS.most, Math.max(AFTERMATH_MS.least, answerWithinMs(server)));
-  const given = [...server.unsettled.values()].filter(
-    ({ on, firstAt }) => on === party && firstAt >= server.turns.since,
-  ).length;
+  const its = [...server.unsettled.values()].filter(({ on }) => on === party);
+  const given = its.filter(({ firstAt }) => firstAt >= server.turns.since).length;
   let left = party.open.size - given;
   for (const child of [...party.open].toReversed()) {
     if (left <= 0) break;
     left -= 1;
+    // The server had spoken first.
+    if (child.out !== null && its.some((one) => one.child === child)) continue;
     const { exchange, out } = child;
     if (exchange !== null) {
       const done =
@@ -45,11 +46,10 @@ export function busyUntil(party: Party, now: Instant): Instant {
 export function deadline(server: Server): Instant | null {
   let at = Infinity;
   for (const unsettled of server.unsettled.values()) {
-    at = Math.min(
-      at,
-      unsettled.on === null ? unsettled.firstAt + MOST_WAIT_MS : unsettled.onSince + TRIAL_MS,
-    );
-    if (unsettled.awaited) at = Math.min(at, unsettled.deliveredAt + REACTION_MS);
+    const { on, shared, firstAt, onSince } = unsettled;
+    const nobodys = firstAt + (shared.size === 0 ? MOST_WAIT_MS : TRIAL_MS);
+    at = Math.min(at, on === null ? nobodys : onSince + TRIAL_MS);
+    for (const deliveredAt of unsettled.awaited.values()) at = Math.min(at, deliveredAt + REACTION_MS);
   }
   const { turns } = server;
   if (turns.holder !== null) {

@@ -14,6 +14,8 @@ const uncalledRate = (silentMs: number): number => 0.1 / (1 + silentMs / 1000) +
 const UNSEEN_RATE = 0.004;
 /** And on an SA that is in use. */
 const GOING_ON_RATE = 0.3;
+/** More than this is an answer. */
+const CALLED_RATE = 3;
 const STRANGER_RATE = 0.000_05;
 /** How likely a server answers a packet with a packet. */
 const ANSWERED = 0.8;
@@ -25,11 +27,24 @@ const LEAST_OF_ROUND_TRIP = 0.3;
 const LEAST_SPREAD_MS = 30;
 /** What came of it when its device was asked again, and stayed silent. */
 const SILENCE = -1;
+/** IKE takes a server so much longer than a packet of ESP. */
+const THINKING_MS = 30;
+/** How many answers come just as long after their questions as the last time. */
+const STEADY = 0.3;
+/** So many packets may an answer make up for: one that asks five times as often gets none. */
+const ANSWERS_OUTWEIGH = 3;
 /** A device sent just after it had got a packet, or did not; more is expected of what it did not call for. */
 const REACTS = 0.6;
-const LEAST_CHANCE = 0.04;
+/** How soon, and the share that takes longer: acknowledgments wait for company. */
+const REACTS_WITHIN_MS = 40;
+const LATER = 0.3;
+/** However soon it came, one reaction says no more than this. */
+const MOST_OF_REACTION = 2.7;
 /** A device that sends all the time reacts to nothing. */
-const MOST_CHANCE = 0.3;
+const MOST_CHANCE = 2.4;
+/** Most devices use a new SA within this time. */
+const BEGINS_MS = 3000;
+const BEGINNING_RATE = 2;
 const RATE_MS = 5000;
 /** Each silence says less than the one before: some traffic has no answers at all. */
 const NO_REACTION = [-0.5, -0.3, -0.1];
@@ -80,20 +95,22 @@ export function learnHabit({ habit }: Party, spi: number): void {
 }
 
 /** Packets a second that would come on this child's inbound SPI now. */
-function rate(child: Child, server: Server, sequence: number, now: Instant): number {
+function rate(child: Child, server: Server, { sequence, gaps }: Unsettled, now: Instant): number {
   const callable = callability(child.party);
   let sum = callable * uncalledRate(now - (child.exchange?.answeredAt ?? child.since));
   const tail = spread(server);
   const { out } = child;
+  const slack = server.isMeasured ? 0 : THINKING_MS;
   if (out !== null) {
     // What has been asked in vain again and again is asked of nobody.
     const answered = ANSWERED * 2 ** (-out.inVain / 2.5);
     for (const at of out.sentAt) {
       const late = now - at - server.roundTripMs;
-      if (now - at < LEAST_OF_ROUND_TRIP * server.roundTripMs) continue;
-      const haste = Math.max(0, -late) / (0.25 * server.roundTripMs + 5);
+      if (now - at < LEAST_OF_ROUND_TRIP * server.roundTripMs - slack) continue;
+      const haste = Math.max(0, -late - slack) / (0.25 * server.roundTripMs + 5);
       sum += ((answered * 1000) / tail) * Math.exp(-Math.max(0, late) / tail - haste);
     }
+    sum += steadiness(out.sentAt.at(-1)!, gaps.get(child), now) * answered;
   }
   const { exchange } = child;
   if (exchange !== null) {
@@ -113,6 +130,13 @@ function rate(child: Child, server: Server, sequence: number, now: Instant): num
   return sum;
 }
 
+/** Packets a second that would come as long after a packet of this child as the last time. */
+function steadiness(sentAt: Instant, gap: number | undefined, now: Instant): number {
+  if (gap === undefined) return 0;
+  const scale = 2 + gap / 10;
+  return ((1000 * STEADY) / (2 * scale)) * Math.exp(-Math.abs(now - sentAt - gap) / scale);
+}
+
 /** Packets a second of an SPI of late. */
 function arrivalRate({ arrivedAt }: Unsettled, now: Instant): number {
   return (arrivedAt.filter((at) => now - at < RATE_MS).length * 1000) / RATE_MS;
@@ -126,22 +150,35 @@ export function weighArrival(server: Server, unsettled: Unsettled, now: Instant)
   const add = (to: Child | Party, perSecond: number): void => {
     fits.set(to, (fits.get(to) ?? packets * Math.log(STRANGER_RATE)) + Math.log(perSecond + goingOn));
   };
+  let most = CALLED_RATE;
+  unsettled.caller = null;
   for (const child of server.open) {
-    add(child, rate(child, server, unsettled.sequence, now));
+    const its = rate(child, server, unsettled, now);
+    if (its > most) [most, unsettled.caller] = [its, child.party];
+    add(child, its);
     if (!fits.has(child.party)) add(child.party, STRANGER_RATE);
   }
   for (const party of server.unseen) add(party, UNSEEN_RATE * callability(party));
   unsettled.packets += 1;
-  if (unsettled.child?.out) unsettled.child.out.inVain = 0;
+  const { out } = unsettled.child ?? { out: null };
+  if (out) out.inVain = Math.max(0, out.inVain - ANSWERS_OUTWEIGH);
   const last = unsettled.arrivedAt.at(-1);
   // Packets that come together are one answer.
   if (last !== undefined && now - last < REACTION_MS) return;
+  for (const child of server.open) {
+    const at = child.out?.sentAt.at(-1);
+    if (at !== undefined && now - at < answerWithinMs(server)) unsettled.gaps.set(child, now - at);
+  }
   remember(unsettled.bursts, now);
   unsettled.burstCount += 1;
   const callers = callersOf(server, now);
   if (callers.length === 1) prove(unsettled, callers[0]!);
-  const { on } = unsettled;
-  if (on !== null && !callers.includes(on) && isRepeating(unsettled.bursts)) lean(unsettled, on, REPEATED);
+  if (unsettled.caller !== null) takeBackReactions(server, unsettled, unsettled.caller, now);
+  if (!isRepeating(unsettled.bursts)) return;
+  const { on, shared } = unsettled;
+  for (const party of on === null ? shared : [on]) {
+    if (!callers.includes(party)) lean(unsettled, party, REPEATED);
+  }
 }
 
 /** How well an unsettled SPI fits a child, or a device that expects none. */
@@ -168,6 +205,20 @@ export function isOneWay({ burstCount, proofs, bursts }: Unsettled): boolean {
   return burstCount >= ONE_WAY_BURSTS && proofs.size === 0 && !isRepeating(bursts);
 }
 
+/** What a device was thought to say to one packet is answered on another SPI: it was a question of its own. */
+function takeBackReactions(server: Server, answer: Unsettled, asker: Party, now: Instant): void {
+  for (const unsettled of server.unsettled.values()) {
+    const { reaction, proofs } = unsettled;
+    if (unsettled === answer || reaction?.party !== asker || now - reaction.at > answerWithinMs(server))
+      continue;
+    unsettled.reaction = null;
+    lean(unsettled, asker, -reaction.said);
+    const left = (proofs.get(asker) ?? 1) - 1;
+    if (left > 0) proofs.set(asker, left);
+    else proofs.delete(asker);
+  }
+}
+
 function prove(unsettled: Unsettled, party: Party): void {
   unsettled.proofs.set(party, (unsettled.proofs.get(party) ?? 0) + 1);
 }
@@ -183,23 +234,35 @@ export function callersOf(server: Server, now: Instant): Party[] {
   return callers;
 }
 
-/** Packets a second that a device was seen to send of late. */
+/** Packets a second that a device sends of its own accord, by what was seen of late. */
 function sendingRate(party: Party, now: Instant): number {
-  let sent = 0;
-  for (const { out } of party.open) sent += out?.sentAt.filter((at) => now - at < RATE_MS).length ?? 0;
-  return (sent * 1000) / RATE_MS;
+  let rate = 1000 / RATE_MS;
+  for (const { out, exchange, since } of party.open) {
+    if (out !== null) rate += (out.sentAt.filter((at) => now - at < RATE_MS).length * 1000) / RATE_MS;
+    // Its first packet may come at any moment.
+    else if (now - (exchange?.answeredAt ?? since) < BEGINS_MS) rate += BEGINNING_RATE;
+  }
+  return rate;
 }
 
 /** A device has sent, whether it is let through or not: did it react to what it had just got? */
 export function weighReaction(server: Server, party: Party, now: Instant): boolean {
-  const byChance = 1 - Math.exp(-sendingRate(party, now) * (REACTION_MS / 1000));
+  const byChance = sendingRate(party, now);
   let reacted = false;
   for (const unsettled of server.unsettled.values()) {
-    if (unsettled.on !== party || !unsettled.awaited || now >= unsettled.deliveredAt + REACTION_MS) continue;
-    unsettled.awaited = false;
+    const deliveredAt = unsettled.awaited.get(party);
+    if (deliveredAt === undefined || now >= deliveredAt + REACTION_MS) continue;
+    unsettled.awaited.delete(party);
     reacted = true;
     if (byChance > MOST_CHANCE) continue;
-    lean(unsettled, party, Math.log(REACTS / Math.max(byChance, LEAST_CHANCE)));
+    const after = now - deliveredAt;
+    const soon = ((1 - LATER) * Math.exp(-after / REACTS_WITHIN_MS)) / REACTS_WITHIN_MS;
+    const reacting = 1000 * REACTS * (soon + LATER / REACTION_MS);
+    // What another device has called for is its own, and this one happened to send: pings keep step.
+    if (unsettled.caller !== null && unsettled.caller !== party) continue;
+    const said = Math.min(MOST_OF_REACTION, Math.log(reacting / byChance));
+    unsettled.reaction = { party, at: now, said };
+    lean(unsettled, party, said);
     prove(unsettled, party);
   }
   return reacted;
@@ -210,21 +273,23 @@ export function weighSending(server: Server, child: Child, now: Instant): void {
   const before = child.out?.sentAt.at(-1);
   const within = answerWithinMs(server);
   if (before === undefined || now - before <= within) return;
-  for (const { child: its, firstAt, arrivedAt, fits } of server.unsettled.values()) {
-    if (its !== child || before <= firstAt) continue;
+  for (const { firstAt, arrivedAt, fits } of server.unsettled.values()) {
+    const fit = fits.get(child);
+    if (fit === undefined || before <= firstAt) continue;
     const answered = arrivedAt.some((at) => at >= before && at <= before + within);
-    if (!answered) fits.set(child, (fits.get(child) ?? 0) + SILENCE);
+    if (!answered) fits.set(child, fit + SILENCE);
   }
 }
 
 /** It has had the time to react to what it got. */
 export function weighSilence(unsettled: Unsettled, now: Instant): void {
-  const { on } = unsettled;
-  if (on === null || !unsettled.awaited || now < unsettled.deliveredAt + REACTION_MS) return;
-  unsettled.awaited = false;
-  const times = unsettled.silent.get(on) ?? 0;
-  const change = (unsettled.uncalled ? NO_REACTION_UNCALLED : NO_REACTION)[times];
-  if (change === undefined) return;
-  unsettled.silent.set(on, times + 1);
-  lean(unsettled, on, change);
+  for (const [party, deliveredAt] of unsettled.awaited) {
+    if (now < deliveredAt + REACTION_MS) continue;
+    unsettled.awaited.delete(party);
+    const times = unsettled.silent.get(party) ?? 0;
+    const change = (unsettled.uncalled ? NO_REACTION_UNCALLED : NO_REACTION)[times];
+    if (change === undefined) continue;
+    unsettled.silent.set(party, times + 1);
+    lean(unsettled, party, change);
+  }
 }

@@ -31,6 +31,8 @@ import type { Instant, Machine } from './machine.ts';
 const MOST_IN_VAIN = 5;
 /** So long after an SPI became known copies of it may still arrive. */
 const IN_FLIGHT_MS = 250;
+/** So many packets of an SPI are looked at whose inbound one was there first. */
+const WITNESS_PACKETS = 4;
 /** An exchange that made no SA by then has failed. */
 const EXCHANGE_MS = 30_000;
 
@@ -101,6 +103,7 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
       this.#outbox.release(seen.held);
       return this.#follow(this.#ike.hear(seen, now), party, now);
     }
+    this.#noteUse(party);
     const { turns } = party.server;
     const isRequest = header.majorVersion === 1 || !header.flags.response;
     if (seen.held !== null) {
@@ -138,6 +141,7 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
   #hearSent({ server: address, client, packet, held }: EspSent, now: Instant): void {
     const party = this.#servers.party(address, client, now);
     const { server } = party;
+    this.#noteUse(party);
     const child = party.outs.get(packet.spi) ?? this.#newOutbound(party, packet.spi, now);
     // What reacts to an inbound packet begins nothing new.
     const needsTurn = !weighReaction(server, party, now) && child.out!.as === 'new';
@@ -152,6 +156,21 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     this.#review(server, now);
   }
 
+  /**
+   * The server has one device more. The kernel lets the first one's SPIs pass as known, and copies none of
+   * their packets; from the second device on they are witnesses.
+   */
+  #noteUse(party: Party): void {
+    const { server } = party;
+    if (server.sole === party || server.sole === 'shared') return;
+    if (server.sole === null) {
+      server.sole = party;
+      return;
+    }
+    for (const child of server.sole.open) this.#outbox.outbound(child, 'watched');
+    server.sole = 'shared';
+  }
+
   /** A packet of this child has left for the server. */
   #sent(child: Child, now: Instant): void {
     const { party, out } = child;
@@ -161,7 +180,12 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     if (out!.as !== 'known') out!.knownAt = now;
     remember(out!.sentAt, now);
     out!.inVain += 1;
-    if (child.in !== null || party.server.parties.size === 1) this.#outbox.outbound(child, 'known');
+    if (party.server.parties.size === 1) this.#outbox.outbound(child, 'known');
+    // The server had spoken first. That these two belong together is a guess, so it stays a witness for a while.
+    else if (child.in !== null) {
+      const isWitness = out!.as !== 'known' && out!.sentAt.length < WITNESS_PACKETS;
+      this.#outbox.outbound(child, isWitness ? 'watched' : 'known');
+    }
   }
 
   #newOutbound(party: Party, spi: Spi, now: Instant): Child {

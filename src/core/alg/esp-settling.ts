@@ -2,7 +2,16 @@
 // device, then settled when it is proved; or given to another one when the evidence turns. Bounded, so
 // that a flood of made-up SPIs costs little and gets nothing.
 import type { EspPacket, Spi } from '../wire/esp.ts';
-import { choose, CLEAR, confidenceOf, evidenceOf, gain, SETTLED, type Choice } from './esp-assignment.ts';
+import {
+  choose,
+  CLEAR,
+  CLEARER,
+  confidenceOf,
+  evidenceOf,
+  gain,
+  SETTLED,
+  type Choice,
+} from './esp-assignment.ts';
 import { MOST_WAIT_MS, TRIAL_MS } from './esp-deadlines.ts';
 import { callersOf, isOneWay, learnHabit, weighArrival, weighSilence } from './esp-evidence.ts';
 import type { Outbox } from './esp-outbox.ts';
@@ -23,6 +32,10 @@ const MOST_HELD_OF_SPI = 16;
 const MOST_UNSETTLED = 48;
 /** More SPIs than this beside those that are expected are a flood: then one packet of an SPI is not enough. */
 const MOST_SURPLUS = 4;
+/** Packets that several devices get, and devices that get them; then the likeliest one has it. */
+const MOST_SHARED = 64;
+const MOST_SHARING = 5;
+const MOST_DOUBTS = 3;
 /** A held packet is delivered again to another device within this time. */
 const REDELIVER_MS = 8000;
 /** How much likelier another device must be to get what one has already: a natural logarithm of odds. */
@@ -67,12 +80,17 @@ export function hearUnsettled(
     if (!outbox.hold(held)) return false;
     if (unsettled.held.length >= MOST_HELD_OF_SPI) outbox.drop(unsettled.held.shift()!);
     unsettled.held.push(held);
-    if (unsettled.on !== null) outbox.deliver(held, unsettled.on.client);
+    for (const party of owners(unsettled)) outbox.deliver(held, party.client);
   }
   weighArrival(server, unsettled, now);
   remember(unsettled.arrivedAt, now);
-  if (unsettled.on !== null) awaitReaction(unsettled, now);
+  for (const party of owners(unsettled)) unsettled.awaited.set(party, now);
   return true;
+}
+
+/** Who gets what comes on it. */
+function owners({ on, shared }: Unsettled): Iterable<Party> {
+  return on === null ? shared : [on];
 }
 
 function newUnsettled(server: Server, spi: Spi, sequence: number, now: Instant): Unsettled {
@@ -85,13 +103,17 @@ function newUnsettled(server: Server, spi: Spi, sequence: number, now: Instant):
     bursts: [],
     burstCount: 0,
     packets: 0,
+    gaps: new Map(),
     fits: new Map(),
     leanings: new Map(),
     on: null,
     child: null,
     onSince: now,
-    deliveredAt: -Infinity,
-    awaited: false,
+    shared: new Set(),
+    doubts: 0,
+    awaited: new Map(),
+    caller: null,
+    reaction: null,
     uncalled: callersOf(server, now).length === 0,
     silent: new Map(),
     proofs: new Map(),
@@ -145,12 +167,17 @@ function decideOne(
   const { party, child, margin, rivals } = choice;
   const { server } = party;
   if (unsettled.on === null) {
-    if (margin < CLEAR && rivals > 0 && !hasWaited) return;
+    const isClear = margin >= (hasWaited ? CLEARER : CLEAR) || rivals === 0;
+    if (!isClear && !hasWaited) return;
+    if (!isClear && unsettled.packets < MOST_SHARED && now < unsettled.firstAt + TRIAL_MS) {
+      return share(unsettled, choice, outbox, now);
+    }
     put(unsettled, choice, null, outbox, now);
   } else if (unsettled.on !== party && gain(unsettled, choice, unsettled.on) > BETTER) {
     put(unsettled, choice, unsettled.on, outbox, now);
   }
   const on = unsettled.on!;
+  if (margin < CLEARER && isDoubtful(unsettled, on)) return doubt(unsettled, choice, outbox, now);
   if (now >= unsettled.onSince + TRIAL_MS || isOneWay(unsettled)) {
     // One packet that nothing was left to expect: it may have been anybody's.
     if (unsettled.burstCount < 2 && (on !== party || child === null))
@@ -159,17 +186,59 @@ function decideOne(
   }
   if (on !== party) return;
   unsettled.child = child;
-  const isProved = margin >= SETTLED && (unsettled.proofs.get(party) ?? 0) >= PROOFS;
-  if (isProved || server.parties.size === 1) settle(unsettled, choice, outbox, now);
+  const isDone = margin >= SETTLED && (unsettled.proofs.get(party) ?? 0) >= PROOFS;
+  if (isDone || server.parties.size === 1) settle(unsettled, choice, outbox, now);
+}
+
+/** Gives it to all that may be meant: one of them will show that it is its own, and to others it is nothing. */
+function share(unsettled: Unsettled, { party, others }: Choice, outbox: Outbox, now: Instant): void {
+  for (const one of [party, ...others]) {
+    if (unsettled.shared.has(one) || unsettled.shared.size >= MOST_SHARING) continue;
+    // One at a time, or its reaction tells nothing.
+    if (isAwaited(one)) continue;
+    unsettled.shared.add(one);
+    if (unsettled.held.length === 0) continue;
+    for (const held of unsettled.held) outbox.deliver(held, one.client);
+    unsettled.awaited.set(one, now);
+  }
+}
+
+/** A device that sends all the time has some by chance, so they must be many of what came. */
+function isProved({ proofs, burstCount }: Unsettled, party: Party): boolean {
+  return (proofs.get(party) ?? 0) >= Math.max(PROOFS, burstCount / 2);
+}
+
+/** It has got packets, and nothing shows that they are its own. */
+function isDoubtful({ silent, proofs, packets, doubts }: Unsettled, on: Party): boolean {
+  return (
+    (silent.get(on) ?? 0) > 0 && (proofs.get(on) ?? 0) === 0 && packets < MOST_SHARED && doubts < MOST_DOUBTS
+  );
+}
+
+function doubt(unsettled: Unsettled, choice: Choice, outbox: Outbox, now: Instant): void {
+  const { on, spi } = unsettled;
+  unsettled.shared.add(on!);
+  unsettled.on = null;
+  unsettled.doubts += 1;
+  const reason =
+    'It does not react: until it is clear whose it is, all devices that may be meant get its packets.';
+  outbox.emit({ kind: 'unpair', server: on!.server.address, spi, reason });
+  share(unsettled, choice, outbox, now);
+}
+
+function isAwaited(party: Party): boolean {
+  for (const { awaited } of party.server.unsettled.values()) if (awaited.has(party)) return true;
+  return false;
 }
 
 function put(
   unsettled: Unsettled,
-  { party, child, margin, rivals }: Choice,
+  choice: Choice,
   instead: Party | null,
   outbox: Outbox,
   now: Instant,
 ): void {
+  const { party, child, margin, rivals } = choice;
   unsettled.on = party;
   unsettled.onSince = now;
   outbox.emit({
@@ -177,21 +246,17 @@ function put(
     server: party.server.address,
     spi: unsettled.spi,
     client: party.client,
-    confidence: confidenceOf(margin, rivals),
+    confidence: confidenceOf(choice, isProved(unsettled, party)),
     evidence: evidenceOf(party, margin, rivals, instead),
     instead: instead?.client ?? null,
     trial: true,
   });
-  if (unsettled.held.length > 0 && now - unsettled.firstAt < REDELIVER_MS) {
+  if (unsettled.held.length > 0 && now - unsettled.firstAt < REDELIVER_MS && !unsettled.shared.has(party)) {
     for (const held of unsettled.held) outbox.deliver(held, party.client);
-    awaitReaction(unsettled, now);
+    unsettled.awaited.set(party, now);
   }
+  unsettled.shared.clear();
   if (child !== null) outbox.outbound(child, 'watched');
-}
-
-function awaitReaction(unsettled: Unsettled, now: Instant): void {
-  unsettled.deliveredAt = now;
-  unsettled.awaited = true;
 }
 
 function forget(unsettled: Unsettled, server: Server, outbox: Outbox): void {
@@ -200,17 +265,16 @@ function forget(unsettled: Unsettled, server: Server, outbox: Outbox): void {
   outbox.emit({ kind: 'unpair', server: server.address, spi: unsettled.spi, reason });
 }
 
-function settle(
-  unsettled: Unsettled,
-  { party, child: chosen, margin, rivals }: Choice,
-  outbox: Outbox,
-  now: Instant,
-): void {
+function settle(unsettled: Unsettled, choice: Choice, outbox: Outbox, now: Instant): void {
+  const { party, child: chosen, margin, rivals } = choice;
   const { server } = party;
   const child = chosen ?? newChild(party, null, now);
-  const confidence = confidenceOf(margin, rivals);
+  const confidence = confidenceOf(choice, isProved(unsettled, party));
   const sent = child.out?.sentAt.findLast((at) => at < unsettled.firstAt);
-  if (sent !== undefined && confidence === 'certain') measureRoundTrip(server, unsettled.firstAt - sent);
+  if (sent !== undefined && confidence === 'certain') {
+    measureRoundTrip(server, unsettled.firstAt - sent);
+    server.isMeasured = true;
+  }
   giveUp(server, unsettled, outbox);
   setInbound(child, unsettled.spi, confidence === 'certain');
   learnHabit(party, unsettled.spi);

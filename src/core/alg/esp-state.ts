@@ -57,19 +57,28 @@ export interface Unsettled {
   readonly bursts: Instant[];
   burstCount: number;
   packets: number;
+  /** How long after a packet of each child the latest one came, if that may have been an answer. */
+  readonly gaps: Map<Child, number>;
   /** How well its packets' times fit each child, or a device that expects none: logarithms of rates, added up. */
   readonly fits: Map<Child | Party, number>;
   /** What else speaks for a device or against it: logarithms of odds, added up. */
   readonly leanings: Map<Party, number>;
   /** To whom it is given for now. */
   on: Party | null;
+  /** Those who all get its packets while it is nobody's, because nothing tells them apart yet. */
+  readonly shared: Set<Party>;
+  /** How often it was taken back to that. */
+  doubts: number;
   /** Which of its children it seems to be. */
   child: Child | null;
   /** Since when. */
   onSince: Instant;
-  /** When `on` got the latest packet, and whether it has still to show that it was its own. */
-  deliveredAt: Instant;
-  awaited: boolean;
+  /** When each device got a packet of it, that has still to show that it was its own. */
+  readonly awaited: Map<Party, Instant>;
+  /** What was last taken for a device's reaction, and how much it said: a logarithm of odds. */
+  reaction: { readonly party: Party; readonly at: Instant; readonly said: number } | null;
+  /** The device whose packet the latest one seems to answer. */
+  caller: Party | null;
   /** No device's packet called for the first one. */
   uncalled: boolean;
   /** How often each device got packets of it and stayed silent. */
@@ -105,6 +114,8 @@ export interface SpiHabit {
 export interface Server {
   readonly address: Ipv4Address;
   readonly parties: Map<Ipv4Address, Party>;
+  /** The only device that has ever asked it for an SA, or used one; then the kernel needs no help. */
+  sole: Party | 'shared' | null;
   /** The open children of all devices, oldest first. */
   readonly open: Set<Child>;
   /** Devices that have SAs which no exchange was seen for, the latest last. */
@@ -116,6 +127,8 @@ export interface Server {
   readonly turns: Turns;
   /** Shortest time from a device's message to the server's answer, and by how much others exceed it. */
   roundTripMs: number;
+  /** By packets of ESP; a server thinks about IKE much longer. */
+  isMeasured: boolean;
   spreadMs: number;
   /** Packets for nobody: see `countStray`. */
   readonly strays: { since: Instant; count: number; notedAt: Instant };

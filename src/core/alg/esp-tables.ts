@@ -66,6 +66,7 @@ export class Servers {
     const server: Server = {
       address,
       parties: new Map(),
+      sole: null,
       open: new Set(),
       unseen: new Set(),
       ins: new Map(),
@@ -74,6 +75,7 @@ export class Servers {
       turns: new Turns(),
       strays: { since: now, count: 0, notedAt: -Infinity },
       roundTripMs: 0,
+      isMeasured: false,
       spreadMs: 100,
       movedAt: now,
       wokenAt: -Infinity,
@@ -107,9 +109,12 @@ function forgetParty(party: Party): void {
     unsettled.leanings.delete(party);
     unsettled.proofs.delete(party);
     unsettled.silent.delete(party);
+    unsettled.shared.delete(party);
+    unsettled.awaited.delete(party);
     unsettled.fits.delete(party);
   }
   server.unseen.delete(party);
+  if (server.sole === party) server.sole = null;
   server.parties.delete(party.client);
 }
 
