@@ -24,6 +24,8 @@ const SPEAKS_FIRST = 0.15;
 const SPEAKS_FIRST_MS = 250;
 /** Below this no answer can be: clocks of copies differ by a little. */
 const LEAST_OF_ROUND_TRIP = 0.3;
+/** The same while only exchanges of IKE have been measured, which keep a server busy. */
+const LEAST_OF_EXCHANGE = 0.1;
 const LEAST_SPREAD_MS = 30;
 /** What came of it when its device was asked again, and stayed silent. */
 const SILENCE = -1;
@@ -95,26 +97,29 @@ export function learnHabit({ habit }: Party, spi: number): void {
 }
 
 /** Packets a second that would come on this child's inbound SPI now. */
-function rate(child: Child, server: Server, { sequence, gaps }: Unsettled, now: Instant): number {
+function rate(child: Child, server: Server, { sequence, gaps, arrivedAt }: Unsettled, now: Instant): number {
   const callable = callability(child.party);
   let sum = callable * uncalledRate(now - (child.exchange?.answeredAt ?? child.since));
   const tail = spread(server);
   const { out } = child;
-  const slack = server.isMeasured ? 0 : THINKING_MS;
+  const { roundTripMs, isMeasured } = server;
+  const least = roundTripMs * (isMeasured ? LEAST_OF_ROUND_TRIP : LEAST_OF_EXCHANGE);
+  const slack = isMeasured ? 0 : THINKING_MS;
   if (out !== null) {
     // What has been asked in vain again and again is asked of nobody.
     const answered = ANSWERED * 2 ** (-out.inVain / 2.5);
     for (const at of out.sentAt) {
-      const late = now - at - server.roundTripMs;
-      if (now - at < LEAST_OF_ROUND_TRIP * server.roundTripMs - slack) continue;
-      const haste = Math.max(0, -late - slack) / (0.25 * server.roundTripMs + 5);
+      const late = now - at - roundTripMs;
+      if (now - at < least) continue;
+      const haste = Math.max(0, -late - slack) / (0.25 * roundTripMs + 5);
       sum += ((answered * 1000) / tail) * Math.exp(-Math.max(0, late) / tail - haste);
     }
-    sum += steadiness(out.sentAt.at(-1)!, gaps.get(child), now) * answered;
+    // Packets that come together are one answer.
+    const isNew = now - (arrivedAt.at(-1) ?? -Infinity) >= REACTION_MS;
+    if (isNew) sum += steadiness(out.sentAt.at(-1)!, gaps.get(child), now) * answered;
   }
   const { exchange } = child;
   if (exchange !== null) {
-    const { roundTripMs } = server;
     const isThreeWay = exchange.version === 1 && exchange.by === 'lan';
     const done = isThreeWay ? exchange.confirmedAt : exchange.answeredAt;
     // A server that asked may send when it has the answer; one that confirms must hear of it first.
