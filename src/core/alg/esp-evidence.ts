@@ -24,8 +24,6 @@ const SPEAKS_FIRST = 0.15;
 const SPEAKS_FIRST_MS = 250;
 /** Below this no answer can be: clocks of copies differ by a little. */
 const LEAST_OF_ROUND_TRIP = 0.3;
-/** The same while only exchanges of IKE have been measured, which keep a server busy. */
-const LEAST_OF_EXCHANGE = 0.1;
 const LEAST_SPREAD_MS = 30;
 /** What came of it when its device was asked again, and stayed silent. */
 const SILENCE = -1;
@@ -103,7 +101,7 @@ function rate(child: Child, server: Server, { sequence, gaps, arrivedAt }: Unset
   const tail = spread(server);
   const { out } = child;
   const { roundTripMs, isMeasured } = server;
-  const least = roundTripMs * (isMeasured ? LEAST_OF_ROUND_TRIP : LEAST_OF_EXCHANGE);
+  const least = isMeasured ? roundTripMs * LEAST_OF_ROUND_TRIP : 0;
   const slack = isMeasured ? 0 : THINKING_MS;
   if (out !== null) {
     // What has been asked in vain again and again is asked of nobody.

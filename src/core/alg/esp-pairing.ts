@@ -175,6 +175,7 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
   #sent(child: Child, now: Instant): void {
     const { party, out } = child;
     weighSending(party.server, child, now);
+    const wasKnown = out!.as === 'known';
     // The kernel copies no packet of an SPI that it knows, so it has lost it: IPSec was disabled meanwhile.
     if (out!.as === 'known' && now - out!.knownAt > IN_FLIGHT_MS) out!.as = 'new';
     if (out!.as !== 'known') out!.knownAt = now;
@@ -183,7 +184,7 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     if (party.server.parties.size === 1) this.#outbox.outbound(child, 'known');
     // The server had spoken first. That these two belong together is a guess, so it stays a witness for a while.
     else if (child.in !== null) {
-      const isWitness = out!.as !== 'known' && out!.sentAt.length < WITNESS_PACKETS;
+      const isWitness = !wasKnown && out!.sentAt.length < WITNESS_PACKETS;
       this.#outbox.outbound(child, isWitness ? 'watched' : 'known');
     }
   }
