@@ -106,13 +106,14 @@ export function readText(file: string): string {
   }
 }
 
-export function renderApplied({ pending, changed, ended }: Applied): string {
+export function renderApplied({ pending, changed, ended, warnings }: Applied): string {
   const connections = Object.entries(ended).map(
     ([protocol, count]) => `${count} running ${protocol} connection${count === 1 ? '' : 's'} ended.`,
   );
   const lines = [
     changed.length === 0 ? 'No setting is different.' : `In force: ${changed.join(', ')}.`,
     ...connections,
+    ...warnings.map((warning) => `! ${warning}`),
   ];
   if (pending)
     lines.push(

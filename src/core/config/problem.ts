@@ -60,6 +60,8 @@ export interface Place {
   /** What to do about a wrong value there. */
   readonly hint?: string;
   readonly line?: number;
+  /** What stands there must not be repeated, not even when it is wrong: a password. */
+  readonly isSecret?: boolean;
 }
 
 /** Zod's issues as problems; `value` is what was checked. */
@@ -87,9 +89,10 @@ function explain(
   issue: Issue,
   path: Path,
   found: unknown,
-  { settings, hint = 'Correct the value' }: Place,
+  { settings, hint = 'Correct the value', isSecret }: Place,
 ): { message: string; hint: string } {
   const name = path.at(-1);
+  const named = isSecret ? 'this' : quote(found);
   // What is not there has no value that could be quoted.
   const isAbsent = found === undefined || found === null;
   const missing = found === null ? 'the setting is empty' : 'the setting is missing';
@@ -105,12 +108,12 @@ function explain(
       const other = issue.values.find((one) => typeof one !== typeof found && String(one) === found);
       if (other !== undefined)
         return {
-          message: `${quote(found)} is a text; the number ${String(other)} is needed`,
+          message: `${named} is a text; the number ${String(other)} is needed`,
           hint: 'Remove the quotes',
         };
       const near = others.length === 0 ? null : meant(found, issue.values.map(String));
       return {
-        message: `${quote(found)} is not allowed; allowed: ${allowed}`,
+        message: `${named} is not allowed; allowed: ${allowed}`,
         hint: near
           ? `Did you mean "${near}"?`
           : others.length === 0
@@ -132,25 +135,25 @@ function explain(
       const isQuotedNumber = issue.expected === 'number' && typeof found === 'string' && /^\d+$/.test(found);
       const isLoneEntry = issue.expected === 'array' && typeof found === 'string';
       return {
-        message: `${quote(found)} is not allowed; ${needed} is needed`,
+        message: `${named} is not allowed; ${needed} is needed`,
         hint: isQuotedNumber ? 'Remove the quotes' : isLoneEntry ? 'Put it in brackets' : hint,
       };
     }
     case 'too_small':
       if (issue.origin === 'array') return { message: issue.message, hint: 'Add an entry' };
       return {
-        message: `${quote(found)} is too small; the least is ${issue.minimum}`,
+        message: `${named} is too small; the least is ${issue.minimum}`,
         hint: `Write ${issue.minimum} or more`,
       };
     case 'too_big':
       if (issue.origin === 'array')
         return { message: `too many entries; the most is ${issue.maximum}`, hint: 'Remove some' };
       return {
-        message: `${quote(found)} is too large; the most is ${issue.maximum}`,
+        message: `${named} is too large; the most is ${issue.maximum}`,
         hint: `Write ${issue.maximum} or less`,
       };
     default:
-      return { message: `${quote(found)} is not allowed: ${issue.message}`, hint };
+      return { message: `${named} is not allowed: ${issue.message}`, hint };
   }
 }
 

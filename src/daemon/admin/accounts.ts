@@ -218,7 +218,7 @@ export class Accounts {
     const hash = await hashPassword(password);
     this.#db.change('UPDATE users SET password = ? WHERE name = ?', hash, name);
     if (removeTotp) this.removeTotp(name);
-    this.#lockOut.forget([`account ${name.toLowerCase()}`]);
+    this.#lockOut.forgetWhole(`account ${name.toLowerCase()}`);
     this.#options.endLogins(known, keptLogin);
     this.#options.tell('info', `The password of "${known}" was changed.`);
   }

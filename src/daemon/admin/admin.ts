@@ -29,6 +29,8 @@ import { Keys } from './keys.ts';
 /** Where a home's names end; nobody outside can have one of them. */
 const LOCAL_DOMAINS = ['', '.local', '.lan', '.home.arpa', '.internal'];
 
+const DAY_MS = 86_400_000;
+
 export interface AdminOptions {
   readonly gateway: Gateway;
   readonly records: Records;
@@ -42,6 +44,7 @@ export class Admin {
   readonly #database: AdminDatabase;
   readonly #door: WebDoor;
   #listeners: Listeners | null = null;
+  #daily: NodeJS.Timeout | null = null;
   #closeApi: () => Promise<void> = () => Promise.resolve();
   readonly accounts: Accounts;
   readonly keys: Keys;
@@ -81,7 +84,10 @@ export class Admin {
     this.certificates = new Certificates({
       state,
       names: () => certificateNames(gateway),
-      onChange: () => this.#listeners?.renewCertificate(),
+      onChange: () => {
+        this.#listeners?.renewCertificate();
+        this.#lookAtCertificate();
+      },
     });
     const { changes, keys, certificates } = this;
     this.backups = new Backups({ gateway, database: this.#database, changes, keys, certificates, records });
@@ -117,6 +123,8 @@ export class Admin {
       onTrouble: (sentence) => gateway.tellTrouble('web', sentence),
     });
     await this.follow();
+    this.#lookAtCertificate();
+    this.#daily = setInterval(() => this.#lookAtCertificate(), DAY_MS).unref();
     const made = await createFirstUser(this.accounts, configPath);
     if (made) log(made.level, made.sentence);
     const code = this.accounts.firstRunCode;
@@ -135,6 +143,13 @@ export class Admin {
     );
     gateway.tellTrouble('web-open', open[0] ?? null);
     await this.#listeners?.follow();
+  }
+
+  /** Where no TLS is served, none is made. */
+  #lookAtCertificate(): void {
+    const { gateway } = this.#options;
+    const isServed = gateway.config.web.tls_listen.length > 0;
+    gateway.tellTrouble('certificate', isServed ? this.certificates.look() : null);
   }
 
   /** Where the page is served. */
@@ -158,6 +173,7 @@ export class Admin {
   }
 
   async close(): Promise<void> {
+    if (this.#daily) clearInterval(this.#daily);
     this.changes.close();
     await this.#listeners?.close();
     await this.#closeApi();

@@ -137,6 +137,7 @@ export class ConfigChanges {
           read.problems,
         );
       const former = gateway.readText();
+      const known = this.#options.warnings(gateway.config);
       const text = this.#render(wanted, former, read.config);
       const changed = changedSettings(gateway.config, read.config);
       const seconds =
@@ -174,7 +175,13 @@ export class ConfigChanges {
           `${who} changed ${what}${isProbation ? `, on probation for ${seconds} seconds` : ''}.`,
         );
       }
-      return { pending: this.pending, changed: changed.map(({ path }) => path), ended };
+      return {
+        pending: this.pending,
+        changed: changed.map(({ path }) => path),
+        ended,
+        // Of what was there before, whoever changes something else need not be told again.
+        warnings: this.#options.warnings(read.config).filter((one) => !known.includes(one)),
+      };
     });
   }
 

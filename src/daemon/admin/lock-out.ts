@@ -12,6 +12,8 @@ interface Count {
   failures: number;
   /** When it is forgotten. */
   until: number;
+  /** What was counted along: of an account the addresses, of which there are no more than failures. */
+  readonly along: Set<string>;
 }
 
 export class LockOut {
@@ -32,10 +34,11 @@ export class LockOut {
       else if (count.failures >= MOST_FAILURES) throw locked(Math.ceil((count.until - now) / 1000));
     }
     for (const key of keys) {
-      const failures = (this.#counts.get(key)?.failures ?? 0) + 1;
+      const { failures, along } = this.#counts.get(key) ?? { failures: 0, along: new Set<string>() };
       this.#counts.delete(key);
       if (this.#counts.size >= MOST_KEYS) this.#counts.delete(this.#counts.keys().next().value!);
-      this.#counts.set(key, { failures, until: now + LOCKED_MS });
+      for (const other of keys) if (other !== key && along.size < MOST_FAILURES) along.add(other);
+      this.#counts.set(key, { failures: failures + 1, until: now + LOCKED_MS, along });
     }
   }
 
@@ -49,6 +52,11 @@ export class LockOut {
 
   forget(keys: readonly string[]): void {
     for (const key of keys) this.#counts.delete(key);
+  }
+
+  /** With what was counted along: whoever failed at an account until it was opened anew may try again. */
+  forgetWhole(key: string): void {
+    this.forget([key, ...(this.#counts.get(key)?.along ?? [])]);
   }
 }
 

@@ -30,6 +30,11 @@ export function hotp(secret: Uint8Array, counter: number): string {
   return String(number).padStart(DIGITS, '0');
 }
 
+/** What an authenticator with the secret shows at this time. */
+export function codeAt(secret: string, nowMs: number): string {
+  return hotp(parseBase32(secret), Math.floor(nowMs / 1000 / STEP_SECONDS));
+}
+
 /**
  * The step that a code is of, or null when it is not right. RFC 6238 5.2: a code counts once, so steps up
  * to `last` are refused.

@@ -217,6 +217,35 @@ describe('logging in', () => {
     expect(served.accounts.failures).toBe(6);
   });
 
+  it('a new password from the shell opens what was locked, for the account and for who had failed at it', async () => {
+    for (let count = 0; count < 5; count += 1) await logIn({ password: 'wrong' });
+    for (let count = 0; count < 5; count += 1)
+      await logIn({ name: 'other', password: 'wrong' }, '192.168.1.98');
+    expect(code(await logIn())).toBe('locked-out');
+    const changed = await served.socket.inject({
+      method: 'PUT',
+      url: '/api/v1/users/admin/password',
+      payload: { password: 'quite another one', remove_totp: true },
+    });
+    expect(changed.statusCode).toBe(204);
+    expect((await logIn({ password: 'quite another one' })).statusCode).toBe(200);
+    expect(code(await logIn({ name: 'other' }, '192.168.1.98'))).toBe('locked-out');
+  });
+
+  it('a password that is refused is not repeated in the answer', async () => {
+    for (const password of ['secret', 'secret'.repeat(100), 'secret\u0000']) {
+      const { body, statusCode } = await served.socket.inject({
+        method: 'POST',
+        url: '/api/v1/users',
+        payload: { name: 'anna', password },
+      });
+      expect(statusCode).toBe(400);
+      expect(body).toContain('a password has 10 to 256 characters');
+      expect(body).not.toContain('secret');
+    }
+    expect((await logIn({ password: 'secret'.repeat(100) })).body).not.toContain('secret');
+  });
+
   it('many attempts at once gain nothing', async () => {
     const attempts = Array.from({ length: 12 }, () => logIn({ password: 'wrong' }));
     const codes = (await Promise.all(attempts)).map(code);

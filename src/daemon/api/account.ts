@@ -18,10 +18,15 @@ const newPassword = z
   .refine((text) => text.length >= LEAST_PASSWORD && text.length <= MOST_PASSWORD, {
     error: `a password has ${LEAST_PASSWORD} to ${MOST_PASSWORD} characters`,
   })
-  .meta({ hint: 'Take several words', minLength: LEAST_PASSWORD, maxLength: MOST_PASSWORD });
+  .meta({
+    hint: 'Take several words',
+    format: 'password',
+    minLength: LEAST_PASSWORD,
+    maxLength: MOST_PASSWORD,
+  });
 
 /** What is compared, never stored: no rule but a bound. */
-const anyPassword = z.string().max(MOST_PASSWORD);
+const anyPassword = z.string().max(MOST_PASSWORD).meta({ format: 'password' });
 const time = z.iso.datetime();
 
 export const meSchema = z
@@ -148,5 +153,8 @@ export const ownCertificateSchema = z.strictObject({
     .string()
     .max(65_536)
     .meta({ description: 'PEM: the certificate first, then those above it.' }),
-  key: z.string().max(65_536).meta({ description: 'PEM: its private key, without a pass phrase.' }),
+  key: z
+    .string()
+    .max(65_536)
+    .meta({ description: 'PEM: its private key, without a pass phrase.', format: 'password' }),
 });

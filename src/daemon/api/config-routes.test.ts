@@ -28,7 +28,7 @@ const RISKY = { firewall: { wan_ping: false } };
 describe('settings', () => {
   it('are changed in the file with its comments, and noted with who did it', async () => {
     const applied = await ask<Applied>('PUT', '/config', LATER);
-    expect(applied).toEqual({ pending: null, changed: ['timeouts.esp_seconds'], ended: {} });
+    expect(applied).toEqual({ pending: null, changed: ['timeouts.esp_seconds'], ended: {}, warnings: [] });
     expect(served.gateway.text).toContain('wan: wan0 # towards the internet');
     expect(served.gateway.config.timeouts.esp_seconds).toBe(600);
     expect(served.gateway.config.timeouts.udp_seconds).toBe(300);

@@ -101,6 +101,7 @@ export const appliedSchema = z
     pending: pendingSchema.nullable(),
     changed: z.array(z.string()).readonly().meta({ description: 'The settings that changed.' }),
     ended: z.partialRecord(z.enum(PROTOCOLS), z.int()),
+    warnings: z.array(z.string()).readonly().meta({ description: 'What to know of it, a sentence each.' }),
   })
   .meta({ id: 'Applied' });
 export type Applied = z.output<typeof appliedSchema>;

@@ -112,6 +112,32 @@ function requestFor(route: Route): fc.Arbitrary<{ url: string; body: string | un
   });
 }
 
+/** Bodies that no schema leads to. */
+const HOSTILE: readonly {
+  readonly name: string;
+  readonly payload: string | Buffer;
+  readonly type?: string;
+}[] = [
+  { name: 'nothing', payload: '' },
+  { name: 'a prototype', payload: '{"__proto__":{"full":true},"constructor":{"prototype":{}}}' },
+  { name: 'a deep nest', payload: '['.repeat(30_000) + ']'.repeat(30_000) },
+  { name: 'a deep object', payload: '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000) },
+  { name: 'half a pair of surrogates', payload: '{"name":"\\ud800","password":"\\udfff\\u0000"}' },
+  { name: 'no UTF-8', payload: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]) },
+  { name: 'a byte order mark', payload: '\ufeff{}' },
+  { name: 'broken JSON', payload: '{"pptp":"disabled"' },
+  { name: 'another scalar', payload: '0' },
+  { name: 'null', payload: 'null' },
+  { name: 'a list', payload: '[{}]' },
+  { name: 'a figure without end', payload: `{"pptp":${'9'.repeat(400)}}` },
+  { name: 'three megabytes', payload: JSON.stringify({ config: 'x'.repeat(3_000_000) }) },
+  { name: 'a form', payload: 'pptp=disabled', type: 'application/x-www-form-urlencoded' },
+  { name: 'plain text', payload: '{"pptp":"disabled"}', type: 'text/plain' },
+  { name: 'XML', payload: '<a/>', type: 'application/xml' },
+  { name: 'an odd type', payload: '{}', type: 'application/json; charset=utf-16; \u00e9' },
+];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
 let served: ServedApi;
 beforeAll(() => {
   served = new ServedApi();
@@ -168,4 +194,65 @@ describe('whatever is sent, every route answers, and never with a fault of ours'
     },
     120_000,
   );
+});
+
+describe('what no schema foresees', () => {
+  const token = (name: string): string => `Bearer ${served.keys.makeToken(name, 'full').token}`;
+  const own = { host: '192.168.1.1' };
+
+  it('hostile bodies to every route that takes one are refused, and change nothing', async () => {
+    const authorization = token('hostile');
+    const state = (): unknown => [served.gateway.text, served.accounts.list(), served.keys.tokens().length];
+    const before = state();
+    for (const route of served.routes.filter(({ method }) => method === 'POST' || method === 'PUT')) {
+      for (const { name, payload, type = 'application/json' } of HOSTILE) {
+        const { statusCode, body } = await served.web.inject({
+          method: route.method,
+          url: urlOf(route).replaceAll(/:(\w+)/g, 'no-such'),
+          headers: { ...own, authorization, 'content-type': type },
+          payload,
+        });
+        const what = `${route.method} ${route.path} with ${name}: ${statusCode} ${body.slice(0, 200)}`;
+        expect(statusCode, what).toBeLessThan(500);
+        if (route.body !== null && !route.body.safeParse({}).success)
+          expect(statusCode, what).toBeGreaterThanOrEqual(400);
+      }
+    }
+    expect(state()).toEqual(before);
+  }, 120_000);
+
+  it('other methods, long and odd addresses find nothing', async () => {
+    const authorization = token('odd');
+    const known = new Set(served.routes.map((route) => `${route.method} ${urlOf(route)}`));
+    const odd = [
+      '%',
+      '%ff',
+      '%2e%2e%2f',
+      'a'.repeat(5000),
+      '%F0%9F%94%92',
+      '\u00e9',
+      '?a[__proto__]=1',
+      '//',
+      '*',
+    ];
+    for (const route of served.routes) {
+      for (const method of METHODS.filter((one) => !known.has(`${one} ${urlOf(route)}`))) {
+        const { statusCode } = await served.web.inject({
+          method,
+          url: urlOf(route).replaceAll(/:(\w+)/g, 'x'),
+          headers: { ...own, authorization },
+        });
+        expect(statusCode, `${method} ${route.path}`).toBe(404);
+      }
+      // Beside what is at the root there are the pages, which are not built for a test.
+      for (const part of route.isAtRoot ? [] : odd) {
+        const { statusCode, body } = await served.web.inject({
+          method: 'GET',
+          url: `${urlOf(route).replace(/:.*/, '')}${part}`,
+          headers: { ...own, authorization },
+        });
+        expect(statusCode, `${route.path} ${part}: ${body.slice(0, 200)}`).toBeLessThan(500);
+      }
+    }
+  }, 120_000);
 });

@@ -179,11 +179,14 @@ export function listenWarnings(config: Config, links: readonly SystemLink[]): st
           return [
             `The page and the API can be reached from the internet at port ${listen.port}, since "firewall.wan_services" opens "tcp/${listen.port}". Take it out there unless you mean it.`,
           ];
-        return wanAddresses.has(listen.host)
-          ? [
-              `${url} is an address of the WAN interface "${config.interfaces.wan}". The firewall lets nobody in from the internet there; serve the page on the LAN instead ("lan:${listen.port}").`,
-            ]
-          : [];
+        const isAll = listen.host === '0.0.0.0' || listen.host === '::';
+        if (!isAll && !wanAddresses.has(listen.host)) return [];
+        const what = isAll
+          ? `"${listen.host}:${listen.port}" is every address, also that of the WAN interface`
+          : `${url} is an address of the WAN interface`;
+        return [
+          `${what} "${config.interfaces.wan}". The firewall lets nobody in from the internet there; serve the page on the LAN instead ("lan:${listen.port}").`,
+        ];
       }),
     ),
   ];

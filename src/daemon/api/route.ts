@@ -114,6 +114,7 @@ interface JsonSchema {
   readonly properties?: Record<string, JsonSchema>;
   readonly items?: JsonSchema;
   readonly hint?: string;
+  readonly format?: string;
 }
 
 /** What a schema says of one place in it. */
@@ -125,5 +126,9 @@ function placeIn(schema: z.ZodType, path: Path): Place {
   }) as JsonSchema;
   for (const step of path) found = typeof step === 'number' ? found?.items : found?.properties?.[step];
   const settings = Object.keys(found?.properties ?? {});
-  return found?.hint === undefined ? { settings } : { settings, hint: found.hint };
+  return {
+    settings,
+    isSecret: found?.format === 'password',
+    ...(found?.hint === undefined ? {} : { hint: found.hint }),
+  };
 }

@@ -121,7 +121,7 @@ export class ServedApi {
   later = 0;
   readonly #database: AdminDatabase;
 
-  constructor() {
+  constructor({ trustedProxies = [] }: { trustedProxies?: readonly string[] } = {}) {
     const gateway = this.gateway as unknown as Gateway;
     const now = (): number => Date.now() + this.later;
     const log = (level: string, message: string, fields?: object): void =>
@@ -197,7 +197,12 @@ export class ServedApi {
     });
     const shared = { routes: this.routes, log, ready: Promise.resolve() };
     this.socket = createApi(shared);
-    this.web = createApi({ ...shared, door, elsewhere: new Pages(join(this.folder, 'pages')).answer });
+    this.web = createApi({
+      ...shared,
+      door,
+      elsewhere: new Pages(join(this.folder, 'pages')).answer,
+      isTrustedProxy: (address) => trustedProxies.includes(address),
+    });
   }
 
   /** Over TCP, from a browser's or a program's side. */

@@ -9,8 +9,11 @@ import { makeCertificate, type KeyAndCertificate } from './self-made.ts';
 
 const OWN = 'certificate.json';
 const SELF_MADE = 'self-made-certificate.json';
+const DAY_MS = 86_400_000;
 /** A self-made one is renewed when it has so long left. */
-const RENEW_MS = 30 * 86_400_000;
+const RENEW_MS = 30 * DAY_MS;
+/** Of one's own it is said when it has so long left. */
+const TELL_MS = 14 * DAY_MS;
 
 export interface CertificatesOptions {
   readonly state: StateDirectory;
@@ -73,6 +76,22 @@ export class Certificates {
     this.check(own);
     this.#write(OWN, own);
     this.#options.onChange();
+  }
+
+  /** For once a day: renews a self-made one in time, and says in a sentence when one's own nears its end. */
+  look(): string | null {
+    const own = this.#read(OWN);
+    if (own === null) {
+      const before = this.#read(SELF_MADE)?.certificate;
+      if (this.current().certificate !== before) this.#options.onChange();
+      return null;
+    }
+    const until = Date.parse(new X509Certificate(own.certificate).validTo);
+    const left = until - this.#now();
+    if (left > TELL_MS) return null;
+    const day = new Date(until).toISOString().slice(0, 10);
+    const when = left > 0 ? `is valid only until ${day}` : `has not been valid since ${day}`;
+    return `The certificate of the page ${when}. Bring a new one, or go back to a self-made one, under Administration > Certificate.`;
   }
 
   /** A new self-made one, in the place of whatever there is. */

@@ -103,6 +103,23 @@ describe('which certificate is served', () => {
     expect(changes).toBe(2);
   });
 
+  it('a daemon that runs for a year renews its own, and says when the one that was brought nears its end', () => {
+    const first = certificates.current().certificate;
+    expect([certificates.look(), changes]).toEqual([null, 0]);
+    now += 370 * DAY_MS;
+    expect([certificates.look(), changes]).toEqual([null, 1]);
+    expect(certificates.current().certificate).not.toBe(first);
+    certificates.use(makeCertificate(['own.example'], new Date(now)));
+    expect(certificates.look()).toBeNull();
+    now += 385 * DAY_MS;
+    expect(certificates.look()).toMatch(
+      /^The certificate of the page is valid only until \d{4}-\d\d-\d\d\. /,
+    );
+    now += 20 * DAY_MS;
+    expect(certificates.look()).toMatch(/^The certificate of the page has not been valid since /);
+    expect(changes).toBe(2);
+  });
+
   it('what cannot be used is refused by its field, and the former one stays', () => {
     const own = makeCertificate(['own.example'], new Date(now));
     const other = makeCertificate(['other.example'], new Date(now));
