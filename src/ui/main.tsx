@@ -1,4 +1,4 @@
-// The entry: texts first, then who is asking, then the page.
+// The entry: texts, who is asking and the page's code are fetched at the same time; then it is drawn.
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/layout.css';
@@ -6,9 +6,18 @@ import './styles/controls.css';
 import { render } from 'preact';
 import { whoAmI } from './api/account.ts';
 import { App } from './app.tsx';
+import { pageAt } from './pages.tsx';
 import { startRouter } from './router.ts';
 import { loadLanguage } from './text/text.ts';
 
 startRouter();
-await Promise.all([loadLanguage(), whoAmI()]);
-render(<App />, document.querySelector('#app')!);
+// Not awaited here: the pages' files wait for this one, and some are waited for below.
+void Promise.all([
+  // Without its texts the page speaks English.
+  loadLanguage().catch(() => undefined),
+  whoAmI(),
+  // The page itself comes meanwhile; if it does not, the frame says so.
+  pageAt(location.pathname)
+    ?.load()
+    .catch(() => undefined),
+]).then(() => render(<App />, document.querySelector('#app')!));

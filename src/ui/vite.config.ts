@@ -3,6 +3,10 @@
 // scripts nor inline styles nor data addresses.
 import { defineConfig } from 'vite';
 
+/** What every page needs, as one file: small ones compress badly, and each is a request. */
+const SHARED =
+  /\/(preact|signals|signals-core)\/|\/src\/ui\/([\w-]+\.tsx?|api\/(?!events)|text\/(text|en)\.ts|parts\/(ago|countdown|dialog|field|form|icon|notice|now|page|scroll|session-labels|state-mark)\.tsx?)/;
+
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: 'public',
@@ -15,5 +19,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'shared', test: SHARED }] } } },
   },
 });

@@ -3,7 +3,8 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { Household, type HouseholdOptions } from '../../lab/topologies/household.ts';
 import { callDaemon } from '../../src/cli/client.ts';
-import { startBrowser } from './browser.ts';
+import { findBrowser, startBrowser } from './browser.ts';
+import type { PageTest } from './page-test.ts';
 
 export const PAGE = 'http://192.168.1.1';
 export const ADMIN = { name: 'admin', password: 'correct horse battery' } as const;
@@ -33,9 +34,53 @@ export async function firstRunCode(household: Household): Promise<string> {
   return (JSON.parse(text) as { code: string }).code;
 }
 
+const MOST_VISITS = 20;
+
+/** A browser that has just started gives up what it loads when it notes that an interface has come up. */
+export async function visit(page: Page, address: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await page.goto(address);
+      return;
+    } catch (error) {
+      if (attempt === MOST_VISITS || !String(error).includes('ERR_NETWORK_CHANGED')) throw error;
+    }
+  }
+}
+
 /** Through the door, as a person goes. */
 export async function logIn(page: Page, password: string = ADMIN.password): Promise<void> {
   await page.getByLabel('User name').fill(ADMIN.name);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+/** Plays with a household and a browser on its third device, and clears both away. */
+export function inHousehold(
+  name: string,
+  build: () => Promise<Household>,
+  play: (household: Household, page: Page) => Promise<void>,
+): PageTest {
+  return {
+    name,
+    play: async () => {
+      const household = await build();
+      let browser: Browser | null = null;
+      try {
+        browser = await startBrowserOn(household, 3, findBrowser()!);
+        const page = await browser.newPage({
+          viewport: { width: 1280, height: 860 },
+          ignoreHTTPSErrors: true,
+        });
+        await play(household, page);
+      } catch (error) {
+        process.stdout.write(`${household.daemon.log.split('\n').slice(-15).join('\n')}\n`);
+        await browser?.contexts()[0]?.pages()[0]?.screenshot({ path: '/tmp/throughway-page.png' });
+        throw error;
+      } finally {
+        await browser?.close();
+        await household.close();
+      }
+    },
+  };
 }

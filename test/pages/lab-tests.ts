@@ -1,42 +1,13 @@
 // The pages with the real daemon and real packets: what a person does from the first run on, and what it
 // does to the traffic.
 import { strict as assert } from 'node:assert';
-import type { Browser, Page } from 'playwright-core';
 import { GrePeer } from '../../lab/peers/gre.ts';
 import { PptpClient, PptpServer, type PptpSession } from '../../lab/peers/pptp.ts';
 import { connectTcp } from '../../lab/sockets.ts';
 import { Household } from '../../lab/topologies/household.ts';
 import { until } from '../../lab/wait.ts';
-import { findBrowser } from './browser.ts';
-import { buildWithAccount, firstRunCode, logIn, PAGE, ADMIN, startBrowserOn, WEB } from './gateway.ts';
-import type { PageTest } from './play.ts';
-
-/** Plays with a household and a browser on its third device, and clears both away. */
-function inHousehold(
-  name: string,
-  build: () => Promise<Household>,
-  play: (household: Household, page: Page) => Promise<void>,
-): PageTest {
-  return {
-    name,
-    play: async () => {
-      const household = await build();
-      let browser: Browser | null = null;
-      try {
-        browser = await startBrowserOn(household, 3, findBrowser()!);
-        const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
-        await play(household, page);
-      } catch (error) {
-        process.stdout.write(`${household.daemon.log.split('\n').slice(-15).join('\n')}\n`);
-        await browser?.contexts()[0]?.pages()[0]?.screenshot({ path: '/tmp/throughway-page.png' });
-        throw error;
-      } finally {
-        await browser?.close();
-        await household.close();
-      }
-    },
-  };
-}
+import { ADMIN, buildWithAccount, firstRunCode, inHousehold, logIn, PAGE, visit, WEB } from './gateway.ts';
+import type { PageTest } from './page-test.ts';
 
 /** Two devices with the same Call ID to the same server. */
 async function dialTwo(household: Household): Promise<PptpSession[]> {
@@ -75,7 +46,7 @@ export const labTests: readonly PageTest[] = [
     'first run: a wrong code is refused, the right one leads to a gateway that is set up',
     () => Household.build({ config: WEB }),
     async (household, page) => {
-      await page.goto(PAGE);
+      await visit(page, PAGE);
       await page.getByRole('heading', { name: 'Set up the gateway' }).waitFor();
       const code = page.getByLabel('One-time code');
       await code.fill('wrong');
@@ -105,7 +76,7 @@ export const labTests: readonly PageTest[] = [
     'after five wrong passwords the door is locked, says for how long, and the right one does not open it',
     () => buildWithAccount(),
     async (_household, page) => {
-      await page.goto(PAGE);
+      await visit(page, PAGE);
       for (let attempt = 1; attempt <= 5; attempt += 1) {
         const answered = page.waitForResponse(
           (response) => response.url().endsWith('/login') && response.request().method() === 'POST',
@@ -113,7 +84,7 @@ export const labTests: readonly PageTest[] = [
         await logIn(page, `wrong ${attempt}`);
         await answered;
       }
-      if (await page.getByRole('button', { name: 'Log in' }).isEnabled()) await logIn(page);
+      await logIn(page);
       await page.getByText('Too many failed attempts').waitFor();
       await page.getByText(/It opens again in 1[0-5]:\d\d\./).waitFor();
       assert.ok(await page.getByRole('button', { name: 'Log in' }).isDisabled());
@@ -127,7 +98,7 @@ export const labTests: readonly PageTest[] = [
       const sessions = await dialTwo(household);
       for (const session of sessions) session.up();
       await until('packets at the server', () => sessions.every((one) => received(one) >= 2));
-      await page.goto(`${PAGE}/security/vpn-passthrough`);
+      await visit(page, `${PAGE}/security/vpn-passthrough`);
       await logIn(page);
       const pptp = page.getByRole('group', { name: 'PPTP Passthrough' });
       await page.getByRole('link', { name: '2 sessions now' }).waitFor();
@@ -157,7 +128,7 @@ export const labTests: readonly PageTest[] = [
     'sessions appear and end on the page by themselves, and "End session" ends one',
     () => buildWithAccount(),
     async (household, page) => {
-      await page.goto(`${PAGE}/sessions`);
+      await visit(page, `${PAGE}/sessions`);
       await logIn(page);
       await page.getByText('No VPN session at the moment.').waitFor();
       await dialTwo(household);
@@ -195,7 +166,7 @@ export const labTests: readonly PageTest[] = [
           postData: { settings: request.postDataJSON() as object, confirm_within_seconds: 10 },
         });
       });
-      await page.goto(`${PAGE}/network`);
+      await visit(page, `${PAGE}/network`);
       await logIn(page);
       const listen = page.getByLabel('Addresses of this page', { exact: true });
       await listen.fill('192.168.1.1:8088');

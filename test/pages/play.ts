@@ -8,13 +8,10 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { findBrowser, startBrowser } from './browser.ts';
 import { insideOwnNamespaces, namespacesForbidden } from '../../lab/enter.ts';
 import { runTool } from '../../lab/namespaces.ts';
+import { administrationTests } from './administration-tests.ts';
 import { labTests } from './lab-tests.ts';
+import type { PageTest } from './page-test.ts';
 import { standinTests } from './standin-tests.ts';
-
-export interface PageTest {
-  readonly name: string;
-  play(browser: Browser): Promise<void>;
-}
 
 /** A test that hangs is broken. */
 const PLAY_LIMIT_MS = 60_000;
@@ -70,7 +67,7 @@ if (forbidden === null) {
   process.stdout.write(`left out  the pages with the real daemon: ${forbidden}\n`);
 }
 const wanted = process.argv.slice(2);
-const chosen = [...standinTests, ...(forbidden === null ? labTests : [])].filter(
+const chosen = [...standinTests, ...(forbidden === null ? [...labTests, ...administrationTests] : [])].filter(
   ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
 );
 const browser = await startBrowser(path);

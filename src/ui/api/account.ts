@@ -14,10 +14,14 @@ export const me = signal<Me | null>(null);
 /** `closed`: the daemon does not answer. */
 export const door = signal<Door>('log-in');
 
+/** The log-in ended by itself, or somebody ended it: the door says so. */
+export const hasEnded = signal(false);
+
 export async function whoAmI(): Promise<void> {
   try {
     me.value = await call<Me>('GET', '/login');
     door.value = 'open';
+    hasEnded.value = false;
   } catch (error) {
     me.value = null;
     const code = error instanceof ApiError ? error.code : '';
@@ -43,5 +47,7 @@ function forget(): void {
 }
 
 whenLoggedOut(() => {
-  if (door.value === 'open') forget();
+  if (door.value !== 'open') return;
+  hasEnded.value = true;
+  forget();
 });

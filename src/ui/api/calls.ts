@@ -64,8 +64,9 @@ export const putCertificate = (own: { certificate: string; key: string }): Promi
 export const renewCertificate = (): Promise<void> => call('POST', '/certificate/renew');
 
 export const getBackup = async (): Promise<string> => JSON.stringify(await call('GET', '/backup'));
-/** Throws SyntaxError when the text is no JSON. */
-export const restoreBackup = (text: string): Promise<Applied> => call('POST', '/restore', JSON.parse(text));
+/** Rejects with SyntaxError when the text is no JSON. */
+export const restoreBackup = async (text: string): Promise<Applied> =>
+  call('POST', '/restore', JSON.parse(text));
 
 export const createFirstUser = (first: { code: string; name: string; password: string }): Promise<void> =>
   call('POST', '/first-run', first);

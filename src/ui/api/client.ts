@@ -25,11 +25,17 @@ export class ApiError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
-  /** What is wrong with one field, by the end of its path. */
+  /** What is wrong with one field. */
   about(field: string): string | undefined {
-    const found = this.problems.find(({ path }) => path === field || path.endsWith(`.${field}`));
-    return found && sentence(found);
+    const found = this.problems.filter(({ path }) => isAbout(path, field));
+    return found.length === 0 ? undefined : found.map(sentence).join(' ');
   }
+}
+
+/** Whether a problem's path ends with a field, or with an item of the list that it holds. */
+export function isAbout(path: string, field: string): boolean {
+  const whole = path.replace(/\[\d+\]$/, '');
+  return whole === field || whole.endsWith(`.${field}`);
 }
 
 /** Whether the daemon answers at all. */
@@ -71,7 +77,7 @@ export async function call<T>(
   reachable.value = true;
   const text = await response.text();
   if (response.ok) return (text === '' ? undefined : parse(text, response)) as T;
-  if (response.status === 401 && path !== '/login') onLoggedOut();
+  if (response.status === 401) onLoggedOut();
   throw refusal(response, text);
 }
 

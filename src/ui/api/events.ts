@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { GatewayEvent } from '../../daemon/api/session.ts';
 import { getEvents } from './calls.ts';
+import { openStream, type Stream } from './stream.ts';
 
 /** Newest first. */
 export const events = signal<readonly GatewayEvent[] | null>(null);
@@ -15,7 +16,7 @@ const SHOW_EVERY_MS = 250;
 /** Keeps the events live while the component is shown. */
 export function useEvents(): void {
   useEffect(() => {
-    let stream: EventSource | null = null;
+    let stream: Stream | null = null;
     let isOver = false;
     let arrived: GatewayEvent[] = [];
     let showing: ReturnType<typeof setTimeout> | undefined;
@@ -34,10 +35,14 @@ export function useEvents(): void {
         eventsError.value = error;
       }
       if (isOver) return;
-      stream = new EventSource(`/api/v1/events?since=${events.value?.[0]?.id ?? 0}`);
-      stream.addEventListener('message', (event: MessageEvent<string>) => {
-        arrived.push(JSON.parse(event.data) as GatewayEvent);
-        showing ??= setTimeout(show, SHOW_EVERY_MS);
+      stream = openStream({
+        address: () => `/events?since=${events.value?.[0]?.id ?? 0}`,
+        heard: {
+          message: (data) => {
+            arrived.push(data as GatewayEvent);
+            showing ??= setTimeout(show, SHOW_EVERY_MS);
+          },
+        },
       });
     };
     void start();

@@ -2,6 +2,7 @@
 // bring a thousand changes a second: they are gathered here and shown four times a second at the most.
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { openStream, type Stream } from './stream.ts';
 import type { Session, SessionsAll, SessionsSome } from '../../daemon/api/session.ts';
 
 export interface SessionsNow {
@@ -13,14 +14,14 @@ export interface SessionsNow {
 }
 
 export const sessions = signal<SessionsNow>({ list: [], byId: new Map(), isKnown: false });
-/** Whether the stream stands; the browser opens it again by itself. */
+/** Whether the stream stands. */
 export const isLive = signal(false);
 
 const SHOW_EVERY_MS = 250;
 /** A page that is left and another that is opened need not open the stream anew. */
 const LINGER_MS = 3000;
 
-let stream: EventSource | null = null;
+let stream: Stream | null = null;
 let readers = 0;
 let gathered = new Map<string, Session>();
 let isKnown = false;
@@ -41,24 +42,24 @@ export function useSessions(): void {
 }
 
 function open(): void {
-  stream = new EventSource('/api/v1/sessions');
-  stream.addEventListener('open', () => {
-    isLive.value = true;
-  });
-  stream.addEventListener('error', () => {
-    isLive.value = false;
-  });
-  stream.addEventListener('all', (event) => {
-    const { sessions: all } = JSON.parse((event as MessageEvent<string>).data) as SessionsAll;
-    gathered = new Map(all.map((one) => [one.id, one]));
-    isKnown = true;
-    show();
-  });
-  stream.addEventListener('some', (event) => {
-    const { changed, gone } = JSON.parse((event as MessageEvent<string>).data) as SessionsSome;
-    for (const one of changed) gathered.set(one.id, one);
-    for (const id of gone) gathered.delete(id);
-    showing ??= setTimeout(show, SHOW_EVERY_MS);
+  stream = openStream({
+    address: () => '/sessions',
+    onLive: (now) => {
+      isLive.value = now;
+    },
+    heard: {
+      all: (data) => {
+        gathered = new Map((data as SessionsAll).sessions.map((one) => [one.id, one]));
+        isKnown = true;
+        show();
+      },
+      some: (data) => {
+        const { changed, gone } = data as SessionsSome;
+        for (const one of changed) gathered.set(one.id, one);
+        for (const id of gone) gathered.delete(id);
+        showing ??= setTimeout(show, SHOW_EVERY_MS);
+      },
+    },
   });
 }
 

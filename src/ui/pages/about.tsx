@@ -24,7 +24,8 @@ export function AboutPage() {
       </Panel>
       <Panel title={t('about.api')} lead={t('about.apiLead')}>
         <p>
-          <a href="/api/v1/openapi.json">OpenAPI</a>
+          <a href="/api/v1/reference">{t('about.reference')}</a> ·{' '}
+          <a href="/api/v1/openapi.json">OpenAPI 3.1</a>
         </p>
       </Panel>
       <Panel title={t('frame.manual')}>

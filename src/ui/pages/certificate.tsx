@@ -1,7 +1,9 @@
 // The certificate that the page is served with: the daemon's own, or one that is brought.
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { getCertificate, putCertificate, renewCertificate } from '../api/calls.ts';
 import type { Certificate } from '../../daemon/api/account.ts';
+import { Confirm } from '../parts/dialog.tsx';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
@@ -11,6 +13,7 @@ import { formatDateTime, t } from '../text/text.ts';
 export function CertificatePage() {
   const [found, setFound] = useState<Certificate | null>(null);
   const [isDone, setDone] = useState(false);
+  const [asks, setAsks] = useState(false);
   const [chain, setChain] = useState('');
   const [key, setKey] = useState('');
   const request = useRequest();
@@ -37,9 +40,18 @@ export function CertificatePage() {
         <Panel
           title={t('certificate.inUse')}
           actions={
-            found.self_made && (
-              <button type="button" class="button small" onClick={() => void change(renewCertificate)}>
+            found.self_made ? (
+              <button
+                type="button"
+                class="button small"
+                disabled={request.isBusy}
+                onClick={() => void change(renewCertificate)}
+              >
                 {t('certificate.renew')}
+              </button>
+            ) : (
+              <button type="button" class="button small" onClick={() => setAsks(true)}>
+                {t('certificate.back')}
               </button>
             )
           }
@@ -55,7 +67,7 @@ export function CertificatePage() {
             <dd class="num">{formatDateTime(found.not_after)}</dd>
             <dt>SHA-256</dt>
             <dd>
-              <code class="small">{found.fingerprint_sha256}</code>
+              <code class="small">{breakable(found.fingerprint_sha256)}</code>
             </dd>
           </dl>
         </Panel>
@@ -93,6 +105,24 @@ export function CertificatePage() {
           </div>
         </form>
       </Panel>
+      {asks && (
+        <Confirm
+          title={t('certificate.back')}
+          yes={t('certificate.back')}
+          danger
+          onYes={() => change(renewCertificate)}
+          onClose={() => setAsks(false)}
+        >
+          <p>{t('certificate.backAsk')}</p>
+        </Confirm>
+      )}
     </Page>
   );
+}
+
+/** A fingerprint breaks between its bytes. */
+function breakable(fingerprint: string): ComponentChildren {
+  return fingerprint
+    .split(':')
+    .map((byte, index) => [index > 0 && ':', index > 0 && <wbr key={index} />, byte]);
 }

@@ -5,7 +5,8 @@ import type { Device, SessionProtocol } from '../../daemon/api/session.ts';
 import { getDevices, nameDevice } from '../api/calls.ts';
 import { PROTOCOL_LIST, PROTOCOL_NAMES } from '../api/protocols.ts';
 import { Ago } from '../parts/ago.tsx';
-import { Dialog } from '../parts/dialog.tsx';
+import { Dialog, DialogForm } from '../parts/dialog.tsx';
+import { useRequest } from '../parts/form.ts';
 import { Field } from '../parts/field.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
@@ -13,7 +14,6 @@ import { Page } from '../parts/page.tsx';
 import { place, replaceQuery } from '../router.ts';
 import { counted, formatAgo, t } from '../text/text.ts';
 import { now } from '../parts/now.ts';
-import { ApiError } from '../api/client.ts';
 import '../styles/devices.css';
 
 const REFRESH_MS = 10_000;
@@ -146,26 +146,19 @@ function DeviceRow({ device, onRename }: { device: Device; onRename: () => void 
 
 function Rename({ device, onClose }: { device: Device; onClose: (changed: boolean) => void }) {
   const [name, setName] = useState(device.given_name ?? '');
-  const [error, setError] = useState<unknown>(null);
+  const request = useRequest();
   const found = device.given_name === null ? device.name : null;
-  const save = async (): Promise<void> => {
-    try {
-      await nameDevice(device.id, name.trim() === '' ? null : name.trim());
-      onClose(true);
-    } catch (failure) {
-      setError(failure);
-    }
-  };
+  const wanted = name.trim();
   return (
     <Dialog title={t('devices.rename')} onClose={() => onClose(false)}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
+      <DialogForm
+        request={request}
+        shown={['given_name']}
+        yes={t('action.save')}
+        onYes={() => nameDevice(device.id, wanted === '' ? null : wanted)}
+        onClose={() => onClose(false)}
+        onDone={() => onClose(true)}
       >
-        <FailureNotice error={error} shown={['given_name']} />
         <Field
           label={t('devices.name')}
           hint={
@@ -173,21 +166,13 @@ function Rename({ device, onClose }: { device: Device; onClose: (changed: boolea
               ? t('devices.nameFound', { name: found })
               : t('devices.nameHint', { address: device.address })
           }
-          fault={error instanceof ApiError ? error.about('given_name') : undefined}
+          fault={request.about('given_name')}
           value={name}
           onValue={setName}
           autocomplete="off"
           maxLength={64}
         />
-        <div class="actions">
-          <button type="button" class="button" onClick={() => onClose(false)}>
-            {t('action.cancel')}
-          </button>
-          <button type="submit" class="button primary">
-            {t('action.save')}
-          </button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

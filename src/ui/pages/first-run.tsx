@@ -4,14 +4,13 @@ import { useEffect, useState } from 'preact/hooks';
 import { createFirstUser, finishFirstRun, getDetected } from '../api/calls.ts';
 import type { Detected } from '../../daemon/api/config.ts';
 import { Field } from '../parts/field.tsx';
-import { useRequest } from '../parts/form.ts';
+import { LEAST_PASSWORD, useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { t } from '../text/text.ts';
 import { whoAmI } from '../api/account.ts';
 import { Door } from './log-in.tsx';
 
-const LEAST_PASSWORD = 10;
 const STEPS = ['password', 'interfaces', 'done'] as const;
 type Step = (typeof STEPS)[number];
 

@@ -2,7 +2,7 @@
 // says how long it lasts.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { logIn } from '../api/account.ts';
+import { hasEnded, logIn } from '../api/account.ts';
 import { ApiError } from '../api/client.ts';
 import { Field } from '../parts/field.tsx';
 import { useRequest } from '../parts/form.ts';
@@ -37,6 +37,12 @@ export function LogInPage() {
       }
     });
   };
+  const startOver = (): void => {
+    setNeedsCode(false);
+    setPassword('');
+    setCode('');
+    request.clear();
+  };
   return (
     <Door title={t('login.title')}>
       <form
@@ -47,7 +53,8 @@ export function LogInPage() {
           void send();
         }}
       >
-        {lockedSeconds === 0 && <FailureNotice error={request.error} />}
+        {hasEnded.value && !request.error && <Notice kind="info">{t('login.ended')}</Notice>}
+        {lockedSeconds === 0 && <FailureNotice error={request.error} shown={['code']} />}
         {lockedSeconds > 0 && (
           <Notice kind="bad" live>
             <p>{t('login.locked')}</p>
@@ -60,6 +67,7 @@ export function LogInPage() {
           <Field
             label={t('login.code')}
             hint={t('login.codeHint')}
+            fault={request.about('code')}
             value={code}
             onValue={setCode}
             inputMode="text"
@@ -90,6 +98,11 @@ export function LogInPage() {
         <button type="submit" class="button primary" disabled={request.isBusy || lockedSeconds > 0}>
           {t('login.enter')}
         </button>
+        {needsCode && (
+          <button type="button" class="button plain" onClick={startOver}>
+            {t('login.other')}
+          </button>
+        )}
       </form>
     </Door>
   );

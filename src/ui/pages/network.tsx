@@ -1,13 +1,14 @@
 // The two sides of the gateway, and how long it remembers what is idle. What can cut the administrator
 // off is applied on probation; see countdown.tsx.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Config } from '../../core/config/schema.ts';
 import type { InterfaceStatus } from '../../daemon/status.ts';
-import { getConfig, putConfig } from '../api/calls.ts';
+import type { Detected } from '../../daemon/api/config.ts';
+import { getConfig, getDetected, putConfig } from '../api/calls.ts';
 import { pending } from '../api/pending.ts';
 import { refreshStatus, status } from '../api/status.ts';
 import { Choice, Field } from '../parts/field.tsx';
-import { useRequest } from '../parts/form.ts';
+import { focusFault, useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
 import { askBeforeLeaving } from '../router.ts';
@@ -16,20 +17,38 @@ import { t } from '../text/text.ts';
 
 const TIMEOUTS = ['vpn_udp_seconds', 'udp_seconds', 'tcp_established_seconds', 'esp_seconds'] as const;
 
+/** The settings behind the fields that are one line of text. */
+const SETTINGS = {
+  wan: 'wan',
+  lan: 'lan',
+  services: 'wan_services',
+  listen: 'listen',
+  tlsListen: 'tls_listen',
+  names: 'names',
+  proxies: 'trusted_proxies',
+  idle: 'idle_minutes',
+} as const satisfies Partial<Record<keyof Draft, string>>;
+
+/** Their faults stand beside them. */
+const SHOWN = [...Object.values(SETTINGS), ...TIMEOUTS];
+
+/** The list of the machine's interfaces, which the browser proposes. */
+const DETECTED = 'detected-interfaces';
+
 /** The form's fields as they are typed. */
 interface Draft {
   readonly wan: string;
   readonly lan: string;
   readonly sourcePort: 'translate' | 'preserve';
   readonly timeouts: Readonly<Record<(typeof TIMEOUTS)[number], string>>;
-  readonly ping: 'yes' | 'no';
+  readonly ping: boolean;
   readonly services: string;
   readonly listen: string;
   readonly tlsListen: string;
   readonly names: string;
   readonly proxies: string;
   readonly idle: string;
-  readonly metrics: 'enabled' | 'disabled';
+  readonly metrics: boolean;
 }
 
 const list = (text: string): string[] => text.split(/[\s,]+/).filter((one) => one !== '');
@@ -48,14 +67,14 @@ function draftOf(config: Config): Draft {
       tcp_established_seconds: String(config.timeouts.tcp_established_seconds),
       esp_seconds: String(config.timeouts.esp_seconds),
     },
-    ping: config.firewall.wan_ping ? 'yes' : 'no',
+    ping: config.firewall.wan_ping,
     services: config.firewall.wan_services.join(', '),
     listen: config.web.listen.join(', '),
     tlsListen: config.web.tls_listen.join(', '),
     names: config.web.names.join(', '),
     proxies: config.web.trusted_proxies.join(', '),
     idle: String(config.web.idle_minutes),
-    metrics: config.web.metrics,
+    metrics: config.web.metrics === 'enabled',
   };
 }
 
@@ -79,14 +98,14 @@ function settingsOf(draft: Draft): Settings {
     interfaces: { wan: draft.wan.trim(), lan: list(draft.lan) },
     ike: { source_port: draft.sourcePort },
     timeouts: Object.fromEntries(TIMEOUTS.map((one) => [one, figure(draft.timeouts[one])])),
-    firewall: { wan_ping: draft.ping === 'yes', wan_services: list(draft.services) },
+    firewall: { wan_ping: draft.ping, wan_services: list(draft.services) },
     web: {
       listen: list(draft.listen),
       tls_listen: list(draft.tlsListen),
       names: list(draft.names),
       trusted_proxies: list(draft.proxies),
       idle_minutes: figure(draft.idle),
-      metrics: draft.metrics,
+      metrics: draft.metrics ? 'enabled' : 'disabled',
     },
   };
 }
@@ -95,6 +114,9 @@ export function NetworkPage() {
   const [config, setConfig] = useState<Config | null>(null);
   const [draft, setDraft] = useState<Draft | null>(null);
   const [isSaved, setSaved] = useState(false);
+  const [warnings, setWarnings] = useState<readonly string[]>([]);
+  const [detected, setDetected] = useState<readonly Detected[]>([]);
+  const form = useRef<HTMLFormElement>(null);
   const request = useRequest();
   const isOnProbation = pending.value !== null;
   const load = (): Promise<unknown> =>
@@ -104,6 +126,8 @@ export function NetworkPage() {
       setDraft(draftOf(found));
     });
   useEffect(() => void load(), [isOnProbation]);
+  // Only proposals: without them a name is typed.
+  useEffect(() => void getDetected().then(setDetected, () => undefined), []);
   const isDirty = config !== null && JSON.stringify(draftOf(config)) !== JSON.stringify(draft);
   useEffect(() => {
     askBeforeLeaving(isDirty ? t('passthrough.leave') : null);
@@ -111,10 +135,13 @@ export function NetworkPage() {
   }, [isDirty]);
   const save = async (): Promise<void> => {
     setSaved(false);
+    setWarnings([]);
     const isDone = await request.send(async () => {
-      pending.value = (await putConfig(changesOf(config!, draft!))).pending;
+      const applied = await putConfig(changesOf(config!, draft!));
+      setWarnings(applied.warnings);
+      pending.value = applied.pending;
     });
-    if (!isDone) return;
+    if (!isDone) return focusFault(form.current);
     setSaved(pending.value === null);
     await load();
     await refreshStatus();
@@ -129,81 +156,30 @@ export function NetworkPage() {
       {!draft && <FailureNotice error={request.error} />}
       {draft && (
         <form
+          ref={form}
           class="stack form"
           onSubmit={(event) => {
             event.preventDefault();
             void save();
           }}
         >
-          <div class="columns">
-            <Panel title={t('network.sides')}>
-              <Field
-                label={t('network.wan')}
-                hint={t('network.wanHint')}
-                fault={request.about('wan')}
-                value={draft.wan}
-                onValue={(wan) => set({ wan })}
-              />
-              <Field
-                label={t('network.lan')}
-                hint={t('network.lanHint')}
-                fault={request.about('lan')}
-                value={draft.lan}
-                onValue={(lan) => set({ lan })}
-              />
-            </Panel>
-            <Panel title={t('network.ike')}>
-              <Choice
-                legend={t('network.ike')}
-                hidesLegend
-                name="source-port"
-                value={draft.sourcePort}
-                options={[
-                  { value: 'translate', label: t('network.translate'), hint: t('network.translateHint') },
-                  { value: 'preserve', label: t('network.preserve'), hint: t('network.preserveHint') },
-                ]}
-                onValue={(sourcePort) => set({ sourcePort })}
-              />
-            </Panel>
-            <div class="column">
-              <Panel title={t('network.timeouts')} lead={t('network.timeoutsLead')}>
-                {TIMEOUTS.map((one) => (
-                  <Field
-                    key={one}
-                    label={t(`network.${one}`)}
-                    hint={t(`network.${one}.hint`)}
-                    fault={request.about(one)}
-                    class="short"
-                    inputMode="numeric"
-                    value={draft.timeouts[one]}
-                    onValue={(value) => set({ timeouts: { ...draft.timeouts, [one]: value } })}
-                  />
-                ))}
-              </Panel>
-              <Panel title={t('network.own')}>
-                <Choice
-                  legend={t('network.ping')}
-                  name="ping"
-                  value={draft.ping}
-                  options={[
-                    { value: 'yes', label: t('word.enabled') },
-                    { value: 'no', label: t('word.disabled') },
-                  ]}
-                  onValue={(ping) => set({ ping })}
-                />
-                <Field
-                  label={t('network.services')}
-                  hint={t('network.servicesHint')}
-                  fault={request.about('wan_services') ?? request.about('wan_services[0]')}
-                  value={draft.services}
-                  onValue={(services) => set({ services })}
-                />
-              </Panel>
-            </div>
-            <PagePanel draft={draft} set={set} about={request.about} />
+          <datalist id={DETECTED}>
+            {detected.map(({ name, addresses }) => (
+              <option key={name} value={name}>
+                {addresses.join(', ')}
+              </option>
+            ))}
+          </datalist>
+          <Panels draft={draft} set={set} about={request.about} />
+          <FailureNotice error={request.error} shown={SHOWN} />
+          <div role="status">
+            {warnings.map((warning) => (
+              <Notice key={warning} kind="warn">
+                <span lang="en">{warning}</span>
+              </Notice>
+            ))}
+            {isSaved && <Notice kind="good">{t('network.saved')}</Notice>}
           </div>
-          <FailureNotice error={request.error} shown={['wan', 'lan', 'idle_minutes', ...TIMEOUTS]} />
-          <div role="status">{isSaved && <Notice kind="good">{t('network.saved')}</Notice>}</div>
           <div class="actions">
             <button
               type="submit"
@@ -230,64 +206,113 @@ export function NetworkPage() {
   );
 }
 
-interface PagePanelProps {
+interface FormProps {
   readonly draft: Draft;
   readonly set: (change: Partial<Draft>) => void;
   readonly about: (field: string) => string | undefined;
 }
 
-/** Where and how these pages are served. */
-function PagePanel({ draft, set, about }: PagePanelProps) {
+function Panels(form: FormProps) {
+  const { draft, set, about } = form;
   return (
-    <Panel title={t('network.page')}>
-      <Field
-        label={t('network.listen')}
-        hint={t('network.listenHint')}
-        fault={about('listen') ?? about('listen[0]')}
-        value={draft.listen}
-        onValue={(listen) => set({ listen })}
-      />
-      <Field
-        label={t('network.tlsListen')}
-        hint={t('network.tlsListenHint')}
-        fault={about('tls_listen') ?? about('tls_listen[0]')}
-        value={draft.tlsListen}
-        onValue={(tlsListen) => set({ tlsListen })}
-      />
-      <Field
-        label={t('network.names')}
-        hint={t('network.namesHint')}
-        fault={about('names') ?? about('names[0]')}
-        value={draft.names}
-        onValue={(names) => set({ names })}
-      />
-      <Field
-        label={t('network.proxies')}
-        hint={t('network.proxiesHint')}
-        fault={about('trusted_proxies') ?? about('trusted_proxies[0]')}
-        value={draft.proxies}
-        onValue={(proxies) => set({ proxies })}
-      />
-      <Field
-        label={t('network.idle')}
-        hint={t('network.idleHint')}
-        fault={about('idle_minutes')}
-        class="short"
-        inputMode="numeric"
-        value={draft.idle}
-        onValue={(idle) => set({ idle })}
-      />
-      <Choice
-        legend={t('network.metrics')}
-        name="metrics"
-        value={draft.metrics}
-        options={[
-          { value: 'enabled', label: t('word.enabled') },
-          { value: 'disabled', label: t('word.disabled') },
-        ]}
-        onValue={(metrics) => set({ metrics })}
-      />
-    </Panel>
+    <div class="columns">
+      <Panel title={t('network.sides')}>
+        <DraftField of="wan" {...form} list={DETECTED} />
+        <DraftField of="lan" {...form} list={DETECTED} />
+      </Panel>
+      <Panel title={t('network.ike')}>
+        <Choice
+          legend={t('network.ike')}
+          hidesLegend
+          name="source-port"
+          value={draft.sourcePort}
+          options={[
+            { value: 'translate', label: t('network.translate'), hint: t('network.translateHint') },
+            { value: 'preserve', label: t('network.preserve'), hint: t('network.preserveHint') },
+          ]}
+          onValue={(sourcePort) => set({ sourcePort })}
+        />
+      </Panel>
+      <div class="column">
+        <Panel title={t('network.timeouts')} lead={t('network.timeoutsLead')}>
+          {TIMEOUTS.map((one) => (
+            <Field
+              key={one}
+              label={t(`network.${one}`)}
+              hint={t(`network.${one}.hint`)}
+              fault={about(one)}
+              class="short"
+              inputMode="numeric"
+              value={draft.timeouts[one]}
+              onValue={(value) => set({ timeouts: { ...draft.timeouts, [one]: value } })}
+            />
+          ))}
+        </Panel>
+        <Panel title={t('network.own')}>
+          <OnOff legend={t('network.ping')} name="ping" isOn={draft.ping} onValue={(ping) => set({ ping })} />
+          <DraftField of="services" {...form} />
+        </Panel>
+      </div>
+      <Panel title={t('network.page')}>
+        <DraftField of="listen" {...form} />
+        <DraftField of="tlsListen" {...form} />
+        <DraftField of="names" {...form} />
+        <DraftField of="proxies" {...form} />
+        <DraftField of="idle" {...form} class="short" inputMode="numeric" />
+        <OnOff
+          legend={t('network.metrics')}
+          name="metrics"
+          isOn={draft.metrics}
+          onValue={(metrics) => set({ metrics })}
+        />
+      </Panel>
+    </div>
+  );
+}
+
+interface DraftFieldProps extends FormProps {
+  readonly of: keyof typeof SETTINGS;
+  readonly list?: string;
+  readonly class?: string;
+  readonly inputMode?: 'numeric';
+}
+
+/** A field of the draft, with the fault of its setting. */
+function DraftField({ of, draft, set, about, ...input }: DraftFieldProps) {
+  return (
+    <Field
+      {...input}
+      label={t(`network.${of}`)}
+      hint={t(`network.${of}Hint`)}
+      fault={about(SETTINGS[of])}
+      value={draft[of]}
+      onValue={(value) => set({ [of]: value })}
+      spellcheck={false}
+      autocapitalize="none"
+      autocomplete="off"
+    />
+  );
+}
+
+interface OnOffProps {
+  readonly legend: string;
+  readonly name: string;
+  readonly isOn: boolean;
+  readonly onValue: (isOn: boolean) => void;
+}
+
+function OnOff({ legend, name, isOn, onValue }: OnOffProps) {
+  return (
+    <Choice
+      legend={legend}
+      name={name}
+      value={isOn ? 'enabled' : 'disabled'}
+      options={[
+        { value: 'enabled', label: t('word.enabled') },
+        { value: 'disabled', label: t('word.disabled') },
+      ]}
+      onValue={(value) => onValue(value === 'enabled')}
+    />
   );
 }
 

@@ -7,6 +7,7 @@ import type { PassthroughChange } from '../../daemon/api/types.ts';
 import { getPassthrough, putPassthrough } from '../api/calls.ts';
 import { isRunning, PROTOCOL_NAMES, SWITCH_NAMES, SWITCHES, switchOf } from '../api/protocols.ts';
 import { sessions, useSessions } from '../api/sessions.ts';
+import { status } from '../api/status.ts';
 import { Choice } from '../parts/field.tsx';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
@@ -48,6 +49,15 @@ export function PassthroughPage() {
   }, []);
   const changed = saved && wanted ? SWITCHES.filter((one) => saved[one] !== wanted[one]) : [];
   const isDirty = changed.length > 0;
+  // Somebody at the command line, or at another page, may switch too.
+  const inForce = status.value?.passthrough;
+  const inForceText = JSON.stringify(inForce);
+  useEffect(() => {
+    if (!inForce || isDirty || busy) return;
+    setError(null);
+    setSaved(inForce);
+    setWanted(inForce);
+  }, [inForceText]);
   useEffect(() => {
     askBeforeLeaving(isDirty ? t('passthrough.leave') : null);
     return () => askBeforeLeaving(null);

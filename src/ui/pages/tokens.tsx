@@ -3,12 +3,12 @@ import { useEffect, useState } from 'preact/hooks';
 import { addToken, getTokens, removeToken } from '../api/calls.ts';
 import type { Token } from '../../daemon/api/account.ts';
 import { Ago } from '../parts/ago.tsx';
-import { Confirm, Dialog } from '../parts/dialog.tsx';
+import { Confirm, Dialog, DialogForm } from '../parts/dialog.tsx';
 import { Choice, Field } from '../parts/field.tsx';
 import { useRequest } from '../parts/form.ts';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
-import { Scroll } from '../parts/scroll.tsx';
+import { Table, type TableColumn } from '../parts/table.tsx';
 import { t } from '../text/text.ts';
 
 export function TokensPage() {
@@ -34,39 +34,12 @@ export function TokensPage() {
         {tokens?.length === 0 ? (
           <p class="empty">{t('tokens.none')}</p>
         ) : (
-          <Scroll>
-            <table class="plain">
-              <thead>
-                <tr>
-                  <th scope="col">{t('devices.name')}</th>
-                  <th scope="col">{t('tokens.scope')}</th>
-                  <th scope="col">{t('tokens.made')}</th>
-                  <th scope="col">{t('users.lastUsed')}</th>
-                  <th scope="col">
-                    <span class="hidden-text">{t('users.actions')}</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {tokens?.map((token) => (
-                  <tr key={token.id}>
-                    <th scope="row">{token.name}</th>
-                    <td>{t(`tokens.${token.scope}`)}</td>
-                    <td>
-                      <Ago at={token.created_at} />
-                    </td>
-                    <td>{token.last_used_at ? <Ago at={token.last_used_at} /> : t('tokens.never')}</td>
-                    <td class="end">
-                      <button type="button" class="button small danger" onClick={() => setRevokes(token)}>
-                        {t('tokens.revoke')}
-                        <span class="hidden-text"> {token.name}</span>
-                      </button>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
+          <Table
+            label={t('nav.tokens')}
+            columns={columns(setRevokes)}
+            rows={tokens ?? []}
+            keyOf={({ id }) => id}
+          />
         )}
       </Panel>
       {isAdding && (
@@ -95,6 +68,28 @@ export function TokensPage() {
   );
 }
 
+function columns(onRevoke: (token: Token) => void): readonly TableColumn<Token>[] {
+  return [
+    { label: t('devices.name'), cell: ({ name }) => name },
+    { label: t('tokens.scope'), cell: ({ scope }) => t(`tokens.${scope}`) },
+    { label: t('tokens.made'), cell: ({ created_at }) => <Ago at={created_at} /> },
+    {
+      label: t('users.lastUsed'),
+      cell: ({ last_used_at }) => (last_used_at ? <Ago at={last_used_at} /> : t('tokens.never')),
+    },
+    {
+      label: t('users.actions'),
+      isActions: true,
+      cell: (token) => (
+        <button type="button" class="button small danger" onClick={() => onRevoke(token)}>
+          {t('tokens.revoke')}
+          <span class="hidden-text"> {token.name}</span>
+        </button>
+      ),
+    },
+  ];
+}
+
 function AddToken({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('');
   const [scope, setScope] = useState<Token['scope']>('read');
@@ -121,14 +116,14 @@ function AddToken({ onClose }: { onClose: () => void }) {
   }
   return (
     <Dialog title={t('tokens.add')} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void request.send(async () => setSecret((await addToken({ name, scope })).token));
-        }}
+      <DialogForm
+        request={request}
+        shown={['name']}
+        yes={t('tokens.add')}
+        onYes={async () => setSecret((await addToken({ name, scope })).token)}
+        onClose={onClose}
+        onDone={() => undefined}
       >
-        <FailureNotice error={request.error} shown={['name']} />
         <Field
           label={t('devices.name')}
           hint={t('tokens.nameHint')}
@@ -148,15 +143,7 @@ function AddToken({ onClose }: { onClose: () => void }) {
           ]}
           onValue={setScope}
         />
-        <div class="actions">
-          <button type="button" class="button" onClick={onClose}>
-            {t('action.cancel')}
-          </button>
-          <button type="submit" class="button primary" disabled={request.isBusy}>
-            {t('tokens.add')}
-          </button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -4,13 +4,13 @@ import { me } from '../api/account.ts';
 import { addUser, endLogin, getLogins, getUsers, removeUser, setPassword } from '../api/calls.ts';
 import type { Login, User } from '../../daemon/api/account.ts';
 import { Ago } from '../parts/ago.tsx';
-import { Confirm, Dialog } from '../parts/dialog.tsx';
+import { Confirm, Dialog, DialogForm } from '../parts/dialog.tsx';
 import { Field } from '../parts/field.tsx';
-import { useRequest } from '../parts/form.ts';
+import { LEAST_PASSWORD, useRequest } from '../parts/form.ts';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Page, Panel } from '../parts/page.tsx';
 import { SecondFactor } from '../parts/second-factor.tsx';
-import { Scroll } from '../parts/scroll.tsx';
+import { Table, type TableColumn } from '../parts/table.tsx';
 import { t } from '../text/text.ts';
 
 type Open =
@@ -44,80 +44,20 @@ export function UsersPage() {
     >
       <FailureNotice error={request.error} />
       <Panel title={t('users.accounts')} flush>
-        <Scroll>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">{t('login.name')}</th>
-                <th scope="col">{t('users.factor')}</th>
-                <th scope="col">{t('users.lastLogin')}</th>
-                <th scope="col">
-                  <span class="hidden-text">{t('users.actions')}</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {users.map((user) => (
-                <tr key={user.name}>
-                  <th scope="row">
-                    {user.name} {user.name === me.value?.name && <span class="tag">{t('users.you')}</span>}
-                  </th>
-                  <td>
-                    {user.totp ? t('users.factorOn') : <span class="soft">{t('users.factorOff')}</span>}
-                  </td>
-                  <td>{user.last_login_at ? <Ago at={user.last_login_at} /> : '–'}</td>
-                  <td class="end">
-                    <UserActions user={user} onOpen={setOpen} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={t('users.accounts')}
+          columns={accountColumns(setOpen)}
+          rows={users}
+          keyOf={({ name }) => name}
+        />
       </Panel>
       <Panel title={t('users.logins')} lead={t('users.loginsLead')} flush>
-        <Scroll>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">{t('login.name')}</th>
-                <th scope="col">{t('users.from')}</th>
-                <th scope="col">{t('sessions.since')}</th>
-                <th scope="col">{t('users.lastUsed')}</th>
-                <th scope="col">
-                  <span class="hidden-text">{t('users.actions')}</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {logins.map((login) => (
-                <tr key={login.id}>
-                  <th scope="row">{login.user}</th>
-                  <td>
-                    <code>{login.address}</code> {login.current && <span class="tag">{t('users.here')}</span>}
-                  </td>
-                  <td>
-                    <Ago at={login.created_at} />
-                  </td>
-                  <td>
-                    <Ago at={login.last_used_at} />
-                  </td>
-                  <td class="end">
-                    {!login.current && (
-                      <button
-                        type="button"
-                        class="button small"
-                        onClick={() => void request.send(() => endLogin(login.id)).then(load)}
-                      >
-                        {t('users.endLogin')}
-                      </button>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={t('users.logins')}
+          columns={loginColumns((id) => void request.send(() => endLogin(id)).then(load))}
+          rows={logins}
+          keyOf={({ id }) => id}
+        />
       </Panel>
       {open?.kind === 'add' && <AddUser onClose={close} />}
       {open?.kind === 'password' && <ChangePassword user={open.user} onClose={close} />}
@@ -135,6 +75,62 @@ export function UsersPage() {
       )}
     </Page>
   );
+}
+
+function accountColumns(onOpen: (open: Open) => void): readonly TableColumn<User>[] {
+  return [
+    {
+      label: t('login.name'),
+      cell: ({ name }) => (
+        <>
+          {name} {name === me.value?.name && <span class="tag">{t('users.you')}</span>}
+        </>
+      ),
+    },
+    {
+      label: t('users.factor'),
+      cell: ({ totp }) => (totp ? t('users.factorOn') : <span class="soft">{t('users.factorOff')}</span>),
+    },
+    {
+      label: t('users.lastLogin'),
+      cell: ({ last_login_at }) => (last_login_at ? <Ago at={last_login_at} /> : '–'),
+    },
+    {
+      label: t('users.actions'),
+      isActions: true,
+      cell: (user) => <UserActions user={user} onOpen={onOpen} />,
+    },
+  ];
+}
+
+function loginColumns(onEnd: (id: string) => void): readonly TableColumn<Login>[] {
+  return [
+    { label: t('login.name'), cell: ({ user }) => user },
+    {
+      label: t('users.from'),
+      cell: ({ address, current }) => (
+        <>
+          <code>{address}</code> {current && <span class="tag">{t('users.here')}</span>}
+        </>
+      ),
+    },
+    { label: t('sessions.since'), cell: ({ created_at }) => <Ago at={created_at} /> },
+    { label: t('users.lastUsed'), cell: ({ last_used_at }) => <Ago at={last_used_at} /> },
+    {
+      label: t('users.actions'),
+      isActions: true,
+      cell: ({ id, user, address, current }) =>
+        current ? null : (
+          <button type="button" class="button small" onClick={() => onEnd(id)}>
+            {t('users.endLogin')}
+            <span class="hidden-text">
+              {' '}
+              {user} {address}
+            </span>
+          </button>
+        ),
+    },
+  ];
 }
 
 function UserActions({ user, onOpen }: { user: User; onOpen: (open: Open) => void }) {
@@ -166,14 +162,13 @@ function AddUser({ onClose }: { onClose: () => void }) {
   const request = useRequest();
   return (
     <Dialog title={t('users.add')} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void request.send(() => addUser({ name, password })).then((isDone) => isDone && onClose());
-        }}
+      <DialogForm
+        request={request}
+        shown={['name', 'password']}
+        yes={t('users.add')}
+        onYes={() => addUser({ name, password })}
+        onClose={onClose}
       >
-        <FailureNotice error={request.error} shown={['name', 'password']} />
         <Field
           label={t('login.name')}
           fault={request.about('name')}
@@ -186,14 +181,14 @@ function AddUser({ onClose }: { onClose: () => void }) {
         <Field
           label={t('login.password')}
           type="password"
+          hint={t('first.passwordHint', { least: LEAST_PASSWORD })}
           fault={request.about('password')}
           value={password}
           onValue={setPasswordText}
           autocomplete="new-password"
           required
         />
-        <DialogButtons yes={t('users.add')} isBusy={request.isBusy} onClose={onClose} />
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }
@@ -205,16 +200,13 @@ function ChangePassword({ user, onClose }: { user: User; onClose: () => void }) 
   const request = useRequest();
   return (
     <Dialog title={t('users.changePassword', { name: user.name })} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void request
-            .send(() => setPassword(user.name, { password, ...(isMe ? { current } : {}) }))
-            .then((isDone) => isDone && onClose());
-        }}
+      <DialogForm
+        request={request}
+        shown={['current', 'password']}
+        yes={t('action.save')}
+        onYes={() => setPassword(user.name, { password, ...(isMe ? { current } : {}) })}
+        onClose={onClose}
       >
-        <FailureNotice error={request.error} shown={['current', 'password']} />
         {isMe && (
           <Field
             label={t('users.current')}
@@ -229,34 +221,14 @@ function ChangePassword({ user, onClose }: { user: User; onClose: () => void }) 
         <Field
           label={t('first.newPassword')}
           type="password"
-          hint={t('users.passwordHint')}
+          hint={`${t('first.passwordHint', { least: LEAST_PASSWORD })} ${t('users.passwordHint')}`}
           fault={request.about('password')}
           value={password}
           onValue={setPasswordText}
           autocomplete="new-password"
           required
         />
-        <DialogButtons yes={t('action.save')} isBusy={request.isBusy} onClose={onClose} />
-      </form>
+      </DialogForm>
     </Dialog>
-  );
-}
-
-interface DialogButtonsProps {
-  readonly yes: string;
-  readonly isBusy: boolean;
-  readonly onClose: () => void;
-}
-
-function DialogButtons({ yes, isBusy, onClose }: DialogButtonsProps) {
-  return (
-    <div class="actions">
-      <button type="button" class="button" onClick={onClose}>
-        {t('action.cancel')}
-      </button>
-      <button type="submit" class="button primary" disabled={isBusy}>
-        {yes}
-      </button>
-    </div>
   );
 }

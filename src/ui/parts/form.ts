@@ -2,6 +2,9 @@
 import { useState } from 'preact/hooks';
 import { ApiError } from '../api/client.ts';
 
+/** As the daemon has it; said before it refuses. */
+export const LEAST_PASSWORD = 10;
+
 export interface Request {
   readonly isBusy: boolean;
   readonly error: unknown;
@@ -10,6 +13,11 @@ export interface Request {
   /** Resolves to whether it succeeded. */
   readonly send: (work: () => Promise<unknown>) => Promise<boolean>;
   readonly clear: () => void;
+}
+
+/** After a refusal: the first field that is wrong takes the focus, so that it is seen and heard. */
+export function focusFault(form: HTMLElement | null): void {
+  requestAnimationFrame(() => form?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus());
 }
 
 export function useRequest(): Request {

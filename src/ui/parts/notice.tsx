@@ -1,6 +1,6 @@
 // A sentence that matters, with its colour, its drawing and its role for a screen reader.
 import type { ComponentChildren } from 'preact';
-import { ApiError, sentence } from '../api/client.ts';
+import { ApiError, isAbout, sentence } from '../api/client.ts';
 import { t } from '../text/text.ts';
 import { Icon, type IconName } from './icon.tsx';
 
@@ -30,7 +30,7 @@ export function FailureNotice({ error, shown = [] }: { error: unknown; shown?: r
   if (!error) return null;
   const problems =
     error instanceof ApiError
-      ? error.problems.filter(({ path }) => !shown.some((one) => path === one || path.endsWith(`.${one}`)))
+      ? error.problems.filter(({ path }) => !shown.some((one) => isAbout(path, one)))
       : [];
   return (
     <Notice kind="bad" live>

@@ -4,11 +4,11 @@ import { useEffect, useState } from 'preact/hooks';
 import { beginTotp, confirmTotp, removeTotp } from '../api/calls.ts';
 import type { User } from '../../daemon/api/account.ts';
 import { t } from '../text/text.ts';
-import { Dialog } from './dialog.tsx';
+import { Dialog, DialogForm } from './dialog.tsx';
 import { Field } from './field.tsx';
 import { useRequest } from './form.ts';
-import { FailureNotice, Notice } from './notice.tsx';
-import { QrCode } from './qr-code.tsx';
+import { Notice } from './notice.tsx';
+import type { QrCode } from './qr-code.tsx';
 import { saveFile } from './save-file.ts';
 import '../styles/second-factor.css';
 
@@ -20,34 +20,47 @@ export function SecondFactor({ user, onClose }: { user: User; onClose: () => voi
   );
 }
 
+interface Offer {
+  readonly secret: string;
+  readonly uri: string;
+  readonly Drawn: typeof QrCode;
+}
+
 function TurnOn({ user, onClose }: { user: User; onClose: () => void }) {
-  const [offer, setOffer] = useState<{ secret: string; uri: string } | null>(null);
+  const [offer, setOffer] = useState<Offer | null>(null);
   const [code, setCode] = useState('');
   const [recovery, setRecovery] = useState<readonly string[] | null>(null);
   const request = useRequest();
-  useEffect(() => void request.send(async () => setOffer(await beginTotp(user.name))), []);
+  useEffect(
+    () =>
+      void request.send(async () => {
+        // What draws the code is needed nowhere else, so it comes now.
+        const [made, { QrCode: Drawn }] = await Promise.all([beginTotp(user.name), import('./qr-code.tsx')]);
+        setOffer({ ...made, Drawn });
+      }),
+    [],
+  );
   if (recovery) return <RecoveryCodes codes={recovery} onClose={onClose} />;
   return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void request.send(async () =>
-          setRecovery((await confirmTotp(user.name, code.trim())).recovery_codes),
-        );
-      }}
+    <DialogForm
+      request={request}
+      shown={['code']}
+      yes={t('factor.turnOn')}
+      isReady={offer !== null}
+      onYes={async () => setRecovery((await confirmTotp(user.name, code.trim())).recovery_codes)}
+      onClose={onClose}
+      onDone={() => undefined}
     >
       <p class="soft">{t('factor.scan')}</p>
       {offer && (
         <div class="scan">
-          <QrCode text={offer.uri} label={t('factor.qr')} />
+          <offer.Drawn text={offer.uri} label={t('factor.qr')} />
           <div class="stack">
             <p class="small soft">{t('factor.byHand')}</p>
             <code class="secret">{offer.secret.replaceAll(/.{4}(?=.)/g, '$& ')}</code>
           </div>
         </div>
       )}
-      <FailureNotice error={request.error} shown={['code']} />
       <Field
         label={t('factor.code')}
         fault={request.about('code')}
@@ -58,15 +71,7 @@ function TurnOn({ user, onClose }: { user: User; onClose: () => void }) {
         autocomplete="one-time-code"
         required
       />
-      <div class="actions">
-        <button type="button" class="button" onClick={onClose}>
-          {t('action.cancel')}
-        </button>
-        <button type="submit" class="button primary" disabled={request.isBusy || !offer}>
-          {t('factor.turnOn')}
-        </button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }
 
@@ -104,15 +109,15 @@ function TurnOff({ user, onClose }: { user: User; onClose: () => void }) {
   const [password, setPassword] = useState('');
   const request = useRequest();
   return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void request.send(() => removeTotp(user.name, password)).then((isDone) => isDone && onClose());
-      }}
+    <DialogForm
+      request={request}
+      shown={['password']}
+      yes={t('factor.turnOff')}
+      danger
+      onYes={() => removeTotp(user.name, password)}
+      onClose={onClose}
     >
       <p>{t('factor.offAsk')}</p>
-      <FailureNotice error={request.error} shown={['password']} />
       <Field
         label={t('users.current')}
         type="password"
@@ -122,14 +127,6 @@ function TurnOff({ user, onClose }: { user: User; onClose: () => void }) {
         autocomplete="current-password"
         required
       />
-      <div class="actions">
-        <button type="button" class="button" onClick={onClose}>
-          {t('action.cancel')}
-        </button>
-        <button type="submit" class="button danger" disabled={request.isBusy}>
-          {t('factor.turnOff')}
-        </button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }

@@ -124,7 +124,7 @@ function draw(element: HTMLElement, history: TrafficHistory): uPlot {
         { ...axis, values: (_plot, values) => values.map((value) => formatBits(Math.abs(value))), size: 84 },
       ],
       series: [
-        { label: t('events.at'), value: (_plot, value) => (value === null ? '–' : formatTime(value * 1000)) },
+        { label: t('events.at'), value: latest((seconds) => formatTime(seconds * 1000)) },
         ...lines.flatMap(({ name }, index): uPlot.Series[] => [
           line(`${name} ↓`, index, colour),
           line(`${name} ↑`, index, colour),
@@ -158,7 +158,17 @@ function line(label: string, index: number, colour: (name: string) => () => stri
     fill: colour(`wash-${index + 1}`),
     width: 1.5,
     points: { show: false },
-    value: (_plot, value) => (value === null ? '–' : formatBits(Math.abs(value))),
+    value: latest((value) => formatBits(Math.abs(value))),
+  };
+}
+
+/** The legend has the figures under the pointer; without one, the latest. */
+function latest(
+  format: (value: number) => string,
+): (plot: uPlot, value: number | null, series: number) => string {
+  return (plot, value, series) => {
+    const shown = value ?? plot.data[series]?.at(-1) ?? null;
+    return shown === null ? '–' : format(shown);
   };
 }
 

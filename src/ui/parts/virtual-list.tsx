@@ -77,6 +77,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
         aria-label={label}
         aria-rowcount={rows.length + 1}
         tabIndex={0}
+        style={{ '--rows': rows.length }}
       >
         <div role="rowgroup" class="grid-head">
           <div role="row" class="grid-row" aria-rowindex={1}>

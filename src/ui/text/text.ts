@@ -1,37 +1,67 @@
 // Texts in the reader's language. English is the catalogue that defines the keys; another language is a
-// record with exactly these keys, loaded only when it is used. What the daemon says (problems, events,
-// causes) comes in English and is shown as it is.
+// record with exactly these keys, loaded only when it is used. Each has two parts: what the first view
+// needs, and what the other pages need, which comes beside their code. What the daemon says (problems,
+// events, causes) comes in English and is shown as it is.
 import { signal } from '@preact/signals';
 import { keepLanguage, languageInUse, type Language } from '../appearance.ts';
-import { en, type Catalogue, type CountKey, type TextKey } from './en.ts';
+import { en, type CountKey, type TextKey } from './en.ts';
 
 export type { TextKey };
 
 type Values = Readonly<Record<string, string | number>>;
 
-const catalogue = signal<Catalogue>(en);
+type Texts = Partial<Record<TextKey, string>>;
+
+/** What is loaded; English's first part is always there. */
+const known: Record<Language, Texts> = { en, de: {} };
+
+const PARTS: Readonly<Record<Language, Readonly<Record<'first' | 'pages', () => Promise<Texts>>>>> = {
+  en: {
+    first: () => Promise.resolve(en),
+    pages: async () => (await import('./en-pages.ts')).enPages,
+  },
+  de: {
+    first: async () => (await import('./de.ts')).de,
+    pages: async () => (await import('./de-pages.ts')).dePages,
+  },
+};
+
+const catalogue = signal<Texts>(en);
+/** Whether a page is shown, or about to be, that needs more than the first part. */
+let needsPages = false;
 export const language = signal<Language>('en');
 
 export function t(key: TextKey, values: Values = {}): string {
-  return fill(catalogue.value[key], values);
+  return fill(catalogue.value[key] ?? key, values);
 }
 
 /** The text for a number of things, with `{count}` in the language's own notation. */
 export function counted(name: CountKey, count: number, values: Values = {}): string {
   const form = new Intl.PluralRules(language.value).select(count) === 'one' ? 'one' : 'other';
-  return fill(catalogue.value[`${name}.${form}` as TextKey], { count: formatNumber(count), ...values });
+  return t(`${name}.${form}` as TextKey, { count: formatNumber(count), ...values });
 }
 
 function fill(text: string, values: Values): string {
   return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
-/** Loads the language in use; resolves when its texts are there. */
+/** Resolves when the texts of the language in use are there; rejects when they cannot be loaded. */
 export async function loadLanguage(): Promise<void> {
   const next = languageInUse();
-  catalogue.value = next === 'de' ? (await import('./de.ts')).de : en;
+  const { first, pages } = PARTS[next];
+  const parts = await Promise.all([first(), ...(needsPages ? [pages()] : [])]);
+  known[next] = Object.assign({}, known[next], ...parts) as Texts;
+  // Another one may have been chosen meanwhile.
+  if (next !== languageInUse()) return;
+  catalogue.value = known[next];
   language.value = next;
   document.documentElement.lang = next;
+}
+
+/** For every page but the first, beside its code. */
+export function loadPagesTexts(): Promise<void> {
+  needsPages = true;
+  return loadLanguage();
 }
 
 export async function setLanguage(next: Language | null): Promise<void> {
