@@ -153,7 +153,7 @@ export const labTests: readonly PageTest[] = [
   ),
 
   inHousehold(
-    'a change that cuts the page off is taken back, and one that is kept stays',
+    'network: wrong values are named at their fields, an address of the WAN is warned of; a change that cuts the page off is taken back, one that is kept stays',
     () => buildWithAccount(),
     async (household, page) => {
       // The page asks for 90 seconds; a test need not wait so long.
@@ -169,14 +169,45 @@ export const labTests: readonly PageTest[] = [
       await visit(page, `${PAGE}/network`);
       await logIn(page);
       const listen = page.getByLabel('Addresses of this page', { exact: true });
+      const save = page.getByRole('button', { name: 'Save Settings' });
+      const before = household.daemon.readConfig();
+      const faults = async (): Promise<string[]> =>
+        page
+          .locator('.field:has([aria-invalid=true])')
+          .evaluateAll((fields) => fields.map((field) => field.querySelector('label')?.textContent ?? ''));
+      await listen.fill('lan:80, nonsense');
+      await page.getByLabel('Idle log-ins end after').fill('soon');
+      await page.getByLabel('Idle ESP').fill('5');
+      await page.getByLabel('LAN interfaces').fill('wan0');
+      await save.click();
+      await page.locator('.field .fault').first().waitFor();
+      assert.deepEqual(await faults(), [
+        'LAN interfaces',
+        'Idle ESP',
+        'Addresses of this page',
+        'Idle log-ins end after (minutes)',
+      ]);
+      assert.equal(household.daemon.readConfig(), before, 'nothing has changed');
+      await page.getByRole('button', { name: 'Cancel Changes' }).click();
+      assert.deepEqual(await faults(), []);
+
+      await listen.fill('lan:80, 198.51.100.2:8080');
+      await save.click();
+      await page.getByText('is an address of the WAN interface "wan0"').waitFor();
+      await page.getByRole('button', { name: 'Go back now' }).click();
+      await page.getByText('The change was taken back').waitFor();
+      assert.equal(household.daemon.readConfig(), before, 'the former configuration');
+      await page.reload();
+
       await listen.fill('192.168.1.1:8088');
-      await page.getByRole('button', { name: 'Save Settings' }).click();
+      await save.click();
       await page.getByText('The gateway does not answer.').first().waitFor({ timeout: 15_000 });
+      await page.getByText('If these pages have moved').waitFor();
       await page.getByText('The change was taken back').waitFor({ timeout: 25_000 });
       assert.match(household.daemon.readConfig(), /lan:80/);
       await page.reload();
       await listen.fill('lan:80, 192.168.1.1:8088');
-      await page.getByRole('button', { name: 'Save Settings' }).click();
+      await save.click();
       await page.getByRole('button', { name: 'Keep the change' }).click();
       await page.getByText('The change is kept.').waitFor();
       assert.match(household.daemon.readConfig(), /8088/);

@@ -95,14 +95,16 @@ export function LogInPage() {
             />
           </>
         )}
-        <button type="submit" class="button primary" disabled={request.isBusy || lockedSeconds > 0}>
-          {t('login.enter')}
-        </button>
-        {needsCode && (
-          <button type="button" class="button plain" onClick={startOver}>
-            {t('login.other')}
+        <div class="actions">
+          <button type="submit" class="button primary" disabled={request.isBusy || lockedSeconds > 0}>
+            {t('login.enter')}
           </button>
-        )}
+          {needsCode && (
+            <button type="button" class="button" onClick={startOver}>
+              {t('login.other')}
+            </button>
+          )}
+        </div>
       </form>
     </Door>
   );

@@ -125,7 +125,10 @@ export function NetworkPage() {
       setConfig(found);
       setDraft(draftOf(found));
     });
-  useEffect(() => void load(), [isOnProbation]);
+  useEffect(() => {
+    if (!isOnProbation) setWarnings([]);
+    void load();
+  }, [isOnProbation]);
   // Only proposals: without them a name is typed.
   useEffect(() => void getDetected().then(setDetected, () => undefined), []);
   const isDirty = config !== null && JSON.stringify(draftOf(config)) !== JSON.stringify(draft);

@@ -2,6 +2,7 @@
 // this page, still connected, confirms it. The countdown stands above every page until then.
 import { useEffect, useState } from 'preact/hooks';
 import { confirmChange, getPending, revertChange } from '../api/calls.ts';
+import { reachable } from '../api/client.ts';
 import { pending } from '../api/pending.ts';
 import { counted, formatSpan, t } from '../text/text.ts';
 import { useRequest } from './form.ts';
@@ -68,6 +69,7 @@ export function Countdown() {
           {SAID_SECONDS.includes(left) ? counted('countdown.said', left) : ''}
         </p>
         <progress class="left" max={90} value={left} aria-hidden="true" />
+        {!reachable.value && <p>{t('countdown.elsewhere')}</p>}
         <FailureNotice error={request.error} />
       </div>
       <div class="actions">

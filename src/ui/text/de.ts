@@ -110,6 +110,8 @@ export const de: FirstCatalogue = {
   'countdown.title': 'Erreichen Sie diese Seite noch?',
   'countdown.text':
     'Die Änderung gilt auf Probe, denn sie könnte Sie aussperren. Behalten Sie sie, sonst wird sie von selbst zurückgenommen.',
+  'countdown.elsewhere':
+    'Wenn diese Seiten umgezogen sind, öffnen Sie die neue Adresse und behalten Sie die Änderung dort. Sonst warten Sie.',
   'countdown.left': 'Wird zurückgenommen in {time}',
   'countdown.said.one': 'Noch {count} Sekunde',
   'countdown.said.other': 'Noch {count} Sekunden',

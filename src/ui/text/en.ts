@@ -111,6 +111,8 @@ export const en = {
   'countdown.title': 'Do you still reach this page?',
   'countdown.text':
     'The change is in force on probation, since it could cut you off. Keep it, or it goes back by itself.',
+  'countdown.elsewhere':
+    'If these pages have moved, open the new address and keep the change there. Else wait.',
   'countdown.left': 'Goes back in {time}',
   'countdown.said.one': '{count} second left',
   'countdown.said.other': '{count} seconds left',
