@@ -212,8 +212,19 @@ export const webScenarios: readonly Scenario[] = [
       writeFileSync(`${daemon.folder}/password`, `${PASSWORD}\n`);
       await run('user', 'add', 'anna', '--password-file', `${daemon.folder}/password`);
       claim((await run('user', 'list')).startsWith('anna '), 'the account is listed');
-      const token = (await run('token', 'create', 'reader')).trim();
       await isServed(household, 'http://192.168.1.1/');
+      const logIn = async (password: string): Promise<number> => {
+        const body = { name: 'anna', password };
+        return (await ask(device, { method: 'POST', path: '/api/v1/login', body })).status;
+      };
+      for (let attempt = 1; attempt <= 5; attempt += 1)
+        claimEqual(await logIn('a wrong password'), 401, 'a wrong password');
+      claimEqual(await logIn(PASSWORD), 429, 'the right password after five wrong ones');
+      writeFileSync(`${daemon.folder}/password`, 'quite another password\n');
+      await run('user', 'reset-password', 'anna', '--password-file', `${daemon.folder}/password`);
+      claimEqual(await logIn(PASSWORD), 401, 'the former password');
+      claimEqual(await logIn('quite another password'), 200, 'the new password');
+      const token = (await run('token', 'create', 'reader')).trim();
       const socket = await connectTcp(device, ADDRESSES.gatewayLan, 80);
       const answer = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(String(chunk))));
       socket.write(

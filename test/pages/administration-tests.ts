@@ -216,7 +216,7 @@ export const administrationTests: readonly PageTest[] = [
   ),
 
   inHousehold(
-    'backup: saved as a file, and restored with switches, users and tokens; what is no backup changes nothing',
+    'backup: saved as a file, and restored with switches, users and tokens; what is no backup changes nothing; the history leads back',
     () => buildWithAccount(),
     async ({ daemon }, page) => {
       await visit(page, `${PAGE}/administration/tokens`);
@@ -255,6 +255,14 @@ export const administrationTests: readonly PageTest[] = [
       await visit(page, `${PAGE}/administration/users`);
       await page.getByRole('rowheader', { name: 'admin you' }).waitFor();
       assert.equal(await page.getByRole('rowheader', { name: 'late' }).count(), 0);
+
+      await page.getByRole('link', { name: 'History' }).click();
+      const switched = page.getByRole('listitem').filter({ hasText: 'passthrough.l2tp' }).last();
+      await switched.getByText('passthrough.l2tp').click();
+      await switched.getByText(/^\+.*l2tp: disabled/).waitFor();
+      await switched.getByRole('button', { name: 'Restore' }).click();
+      await openDialog(page).getByRole('button', { name: 'Restore' }).click();
+      await until('the former version', async () => (await daemon.status()).passthrough.l2tp === 'disabled');
     },
   ),
 

@@ -1,6 +1,7 @@
 // The pages with the real daemon and real packets: what a person does from the first run on, and what it
 // does to the traffic.
 import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
 import { GrePeer } from '../../lab/peers/gre.ts';
 import { PptpClient, PptpServer, type PptpSession } from '../../lab/peers/pptp.ts';
 import { connectTcp } from '../../lab/sockets.ts';
@@ -121,6 +122,12 @@ export const labTests: readonly PageTest[] = [
       const again = await sessions[0]!.client.dial(9);
       again.up();
       await until('a packet of the new call', () => received(again) > before);
+      // Switched at the command line meanwhile: the page follows.
+      await household.daemon.setPassthrough({ l2tp: 'disabled' });
+      const l2tp = page.getByRole('group', { name: 'L2TP Passthrough' });
+      await until('the page to follow', () => l2tp.getByRole('radio', { name: 'Disabled' }).isChecked());
+      await page.getByRole('link', { name: 'Which devices still use it' }).click();
+      await page.getByText('2 devices').waitFor();
     },
   ),
 
@@ -144,11 +151,28 @@ export const labTests: readonly PageTest[] = [
         .waitFor();
       await page.getByRole('link', { name: 'Sessions' }).click();
       await until('one row', async () => (await rows.count()) === 1);
+      await page.getByRole('link', { name: 'Devices', exact: true }).click();
+      const goingOn = page.getByRole('listitem').filter({ hasText: '1 session' });
+      await goingOn.getByRole('button', { name: /^Name / }).click();
+      await page.getByRole('dialog').getByLabel('Name').fill("Anna's laptop");
+      await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+      await page.getByText("Anna's laptop", { exact: true }).waitFor();
+      await page.getByRole('navigation').getByRole('link', { name: 'Sessions' }).click();
+      await page.getByRole('searchbox').fill('anna');
+      await rows.getByRole('link', { name: "Anna's laptop" }).waitFor();
       await page.getByRole('link', { name: 'Events' }).click();
       await page
         .getByText(/PPTP.*it ended/i)
         .first()
         .waitFor();
+      await page.getByRole('combobox', { name: 'Kind' }).selectOption('Session');
+      const exported = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'CSV' }).click();
+      const [head, ...lines] = readFileSync(await (await exported).path(), 'utf8')
+        .trim()
+        .split('\r\n');
+      assert.equal(head, 'id,at,kind,level,what,session,device');
+      assert.ok(lines.length >= 4 && lines.every((line) => line.includes(',"session",')), lines.join('\n'));
     },
   ),
 
