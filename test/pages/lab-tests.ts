@@ -29,7 +29,7 @@ export const labTests: readonly PageTest[] = [
       const { device, server, daemon } = household;
       await assert.rejects(connectTcp(device, server.address, 1723), 'PPTP is refused');
       await until('the refusal', async () => (await daemon.drops('pptp_disabled')) > 0);
-      await page.goto(`${PAGE}/diagnosis`);
+      await visit(page, `${PAGE}/diagnosis`);
       await logIn(page);
       await page.getByRole('button', { name: 'Examine' }).click();
       await page.getByRole('link', { name: 'In the manual' }).first().click();
