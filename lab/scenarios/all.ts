@@ -18,6 +18,7 @@ import { manualScenarios } from './manual.ts';
 import { nameScenarios } from './names.ts';
 import { natScenarios } from './nat.ts';
 import { probeScenarios } from './probe.ts';
+import { reflectorScenarios } from './reflector.ts';
 import { sessionScenarios } from './sessions.ts';
 import { troubleScenarios } from './trouble.ts';
 import { otherTableScenarios } from './other-tables.ts';
@@ -50,6 +51,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...sessionScenarios,
   ...nameScenarios,
   ...probeScenarios,
+  ...reflectorScenarios,
   ...doctorScenarios,
   ...doctorConnectionScenarios,
   ...doctorHealthyScenarios,

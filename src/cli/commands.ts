@@ -11,6 +11,7 @@ import { explainCommand } from './explain.ts';
 import { logsCommand } from './logs.ts';
 import { printRulesetCommand } from './print-ruleset.ts';
 import { probeCommand } from './probe.ts';
+import { reflectorCommand } from './reflector.ts';
 import { runCommand } from './run.ts';
 import { selftestCommand } from './selftest.ts';
 import { setupCommand } from './setup.ts';
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   doctorCommand,
   probeCommand,
   selftestCommand,
+  reflectorCommand,
   explainCommand,
   checkConfigCommand,
   configCommand,

@@ -1,8 +1,9 @@
-// A raw socket of one IP protocol, connected to one IPv4 address: sends payloads, hears whole packets of
-// that address, and hears what ICMP says about what was sent (raw(7)). Needs CAP_NET_RAW.
+// Raw sockets of one IP protocol (raw(7)): connected to one IPv4 address, which hears whole packets of that
+// address and what ICMP says about what was sent; or open to all. Need CAP_NET_RAW.
 import type { Ipv4Address } from '../core/address.ts';
 import {
   AF_INET,
+  bindSocket,
   closeDescriptor,
   connectSocket,
   inetAddress,
@@ -69,6 +70,53 @@ export function openRawSocket(
   return {
     send: (payload) => {
       sendTo(fd, payload, null, attempted);
+    },
+    close: () => {
+      if (closed) return;
+      closed = true;
+      unwatch();
+      closeDescriptor(fd);
+    },
+  };
+}
+
+export interface OpenRawSocket {
+  /** The kernel writes the IP header. Throws LinuxError. */
+  send(address: Ipv4Address, payload: Uint8Array): void;
+  close(): void;
+}
+
+/** Hears whole packets of this protocol to `address` (null: to any of this machine) from anybody. Throws LinuxError. */
+export function listenRaw(
+  protocol: number,
+  address: Ipv4Address | null,
+  onPacket: (packet: Uint8Array) => void,
+): OpenRawSocket {
+  const fd = openSocket(AF_INET, SOCK_RAW, protocol);
+  try {
+    bindSocket(fd, inetAddress(address, 0), `raw protocol ${protocol}`);
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
+  const buffer = new Uint8Array(LARGEST_PACKET);
+  let closed = false;
+  const unwatch = watchReadable(fd, () => {
+    for (;;) {
+      if (closed) return;
+      try {
+        const length = receiveInto(fd, buffer);
+        if (length === null) return;
+        onPacket(buffer.slice(0, length));
+      } catch (error) {
+        // What ICMP says of an answer that was sent: nobody waits for it.
+        if (!(error instanceof LinuxError)) throw error;
+      }
+    }
+  });
+  return {
+    send: (to, payload) => {
+      sendTo(fd, payload, inetAddress(to, 0), `raw protocol ${protocol} to ${to}`);
     },
     close: () => {
       if (closed) return;
