@@ -26,12 +26,13 @@ export interface Fault {
   /** What is seen only after a while is waited for as long as this. */
   readonly patienceMs?: number;
   readonly household?: HouseholdOptions;
+  readonly limitMs?: number;
   inject(household: Household): void | Promise<void>;
 }
 
 export function fault(one: Fault): Scenario {
   const { id, what, cause, evidence, patienceMs = 6_000 } = one;
-  return scenario(
+  const played = scenario(
     id,
     `doctor: ${what}`,
     async (household) => {
@@ -54,4 +55,35 @@ export function fault(one: Fault): Scenario {
     },
     one.household ?? {},
   );
+  return one.limitMs === undefined ? played : { ...played, limitMs: one.limitMs };
+}
+
+/** Silence is judged after 8 to 20 seconds. */
+const PATIENCE_MS = 40_000;
+const AGAIN_MS = 700;
+
+/** A connection that fails. */
+export function connectionFault(
+  number: number,
+  what: string,
+  cause: Cause,
+  evidence: string,
+  inject: (household: Household) => void | Promise<void>,
+  more: Partial<Fault> = {},
+): Scenario {
+  return fault({ id: `F${number}`, what, cause, evidence, patienceMs: PATIENCE_MS, inject, ...more });
+}
+
+/** Says it now and again and again, as a client that waits for an answer. */
+export function keepSaying(household: Household, say: () => void): void {
+  say();
+  const timer = setInterval(say, AGAIN_MS);
+  household.onClose(() => clearInterval(timer));
+}
+
+/** What the provider drops, in nft's words. */
+export function wall({ isp }: Household, ...rules: string[]): void {
+  isp.run('nft', [
+    `add table ip wall; add chain ip wall f { type filter hook forward priority 0; }; ${rules.map((one) => `add rule ip wall f ${one} drop`).join('; ')}`,
+  ]);
 }

@@ -1,10 +1,11 @@
 // Plays scenarios one after the other and prints a line for each; a failed one prints what a person
 // needs to find out why: the ruleset, conntrack, the daemon's log and where the captures are.
-//   node lab/play.ts [--share=PART/PARTS] [ID ...]    all, or those of these numbers or letters; of
-//                                                     these every so manieth, so that several can play at once
+//   node lab/play.ts [--share=PART/PARTS | --claims=FOLDER] [ID ...]
+// All, or those of these numbers or letters. Several can play at once: of these every so manieth, or, in the
+// order of the numbers, each that no other has claimed in a folder that they share.
 // A part of the whole shares the machine with the other parts, so what failed in one is played once more at
 // the end; what then passes is told as unsteady, with its first report above, and counts as passed.
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { insideOwnNamespaces } from './enter.ts';
@@ -21,7 +22,7 @@ async function play(scenario: Scenario): Promise<boolean> {
   let failure: unknown = null;
   try {
     household = await Household.build(scenario.household);
-    await withinLimit(scenario.play(household));
+    await withinLimit(scenario.play(household), scenario.limitMs ?? PLAY_LIMIT_MS);
     household.ledger.claimNoFault();
   } catch (error) {
     failure = error;
@@ -40,11 +41,21 @@ async function play(scenario: Scenario): Promise<boolean> {
   return failure === null;
 }
 
-function withinLimit(played: Promise<void>): Promise<void> {
+/** Only one can make a folder of a name. */
+function hasClaimed(folder: string, { id }: Scenario): boolean {
+  try {
+    mkdirSync(join(folder, id));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function withinLimit(played: Promise<void>, limitMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error(`the play took longer than ${PLAY_LIMIT_MS / 1000} s`)),
-      PLAY_LIMIT_MS,
+      () => reject(new Error(`the play took longer than ${limitMs / 1000} s`)),
+      limitMs,
     );
     played.then(resolve, reject).finally(() => clearTimeout(timer));
   });
@@ -71,7 +82,8 @@ function report(scenario: Scenario, household: Household): void {
 
 insideOwnNamespaces(import.meta.filename);
 const share = /^--share=(\d+)\/(\d+)$/.exec(process.argv[2] ?? '');
-const wanted = process.argv.slice(share ? 3 : 2);
+const claims = /^--claims=(.+)$/.exec(process.argv[2] ?? '')?.[1];
+const wanted = process.argv.slice(share || claims !== undefined ? 3 : 2);
 const [part, parts] = share ? [Number(share[1]), Number(share[2])] : [1, 1];
 const chosen = SCENARIOS.filter(
   ({ id }) =>
@@ -83,12 +95,20 @@ if (chosen.length === 0) {
   );
   process.exit(2);
 }
+let played = 0;
 const failures = async (scenarios: readonly Scenario[]): Promise<Scenario[]> => {
   const failed: Scenario[] = [];
-  for (const scenario of scenarios) if (!(await play(scenario))) failed.push(scenario);
+  for (const scenario of scenarios) {
+    if (claims !== undefined && !hasClaimed(claims, scenario)) continue;
+    played += 1;
+    if (!(await play(scenario))) failed.push(scenario);
+  }
   return failed;
 };
-let failed = await failures(chosen);
+let failed = await failures(
+  claims === undefined ? chosen : chosen.toSorted((a, b) => wanted.indexOf(a.id) - wanted.indexOf(b.id)),
+);
+const tried = played;
 // More than a few have a cause of their own.
 const MOST_UNSTEADY = 3;
 if (share && failed.length > 0 && failed.length <= MOST_UNSTEADY) {
@@ -99,5 +119,5 @@ if (share && failed.length > 0 && failed.length <= MOST_UNSTEADY) {
     if (!failed.includes(scenario))
       process.stdout.write(`UNSTEADY ${scenario.id} failed and passed when it was played again; see above\n`);
 }
-process.stdout.write(`${chosen.length - failed.length} passed, ${failed.length} failed\n`);
+process.stdout.write(`${tried - failed.length} passed, ${failed.length} failed\n`);
 process.exit(failed.length === 0 ? 0 : 1);

@@ -7,6 +7,8 @@ export interface Scenario {
   readonly id: string;
   readonly title: string;
   readonly household?: HouseholdOptions;
+  /** How long it may take, where that is more than usual: what waits for a time that real things take. */
+  readonly limitMs?: number;
   play(household: Household): Promise<void>;
 }
 

@@ -1,8 +1,11 @@
 // `throughway selftest`: a test gateway with this version's rules and daemon on this machine's own kernel,
 // between test devices and test servers, all in namespaces of their own; real traffic is not touched. Plays
 // the cases of the lab that the requirements below stand on, and says for each requirement whether it holds.
-//   node lab/selftest.ts [--json]
+//   node lab/selftest.ts [--json] [ID ...]    all cases, or only these
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { namespacesForbidden } from './enter.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 
@@ -41,15 +44,19 @@ const REQUIREMENTS: readonly Requirement[] = [
   { source: 'Throughway', what: 'a reload and the death of the daemon lose no packet', cases: ['N4', 'N5'] },
 ];
 
-/** Two at once take little longer than one, since most of a case is waiting. */
-const AT_ONCE = 2;
+/** Most of a case is waiting, for a daemon to start and for timers of the protocols. */
+const AT_ONCE = Math.max(2, Math.min(6, 2 * availableParallelism()));
+
+/** They wait for what servers and kernels do in their own time. */
+const LONG: ReadonlySet<string> = new Set(['N5', 'L1', 'L4', 'I1', 'I6', 'I7', 'N4']);
 
 type Outcome = 'holds' | 'fails' | 'not tried';
 
-function play(part: number, cases: readonly string[]): Promise<string> {
+/** Plays what no other player has taken; `claims` is the folder in which they agree about that. */
+function play(claims: string, cases: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const script = new URL('play.ts', import.meta.url).pathname;
-    const child = spawn(process.execPath, [script, `--share=${part}/${AT_ONCE}`, ...cases], {
+    const child = spawn(process.execPath, [script, `--claims=${claims}`, ...cases], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';
@@ -77,10 +84,16 @@ if (forbidden !== null) {
   process.exit(4);
 }
 const known = new Set(SCENARIOS.map(({ id }) => id));
-const cases = [...new Set(REQUIREMENTS.flatMap((one) => one.cases))].filter((one) => known.has(one));
+const only = process.argv.slice(2).filter((one) => one !== '--json');
+const cases = [...new Set(REQUIREMENTS.flatMap((one) => one.cases))]
+  .filter((one) => known.has(one) && (only.length === 0 || only.includes(one)))
+  // Those first that take long, so that nobody is left alone with one in the end.
+  .toSorted((a, b) => Number(LONG.has(b)) - Number(LONG.has(a)));
 if (!asJson)
   process.stdout.write(`Trying ${cases.length} cases on a test gateway of its own, about a minute ...\n\n`);
-const parts = await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => play(index + 1, cases)));
+const claims = mkdtempSync(join(tmpdir(), 'throughway-selftest-'));
+const parts = await Promise.all(Array.from({ length: AT_ONCE }, () => play(claims, cases)));
+rmSync(claims, { recursive: true, force: true });
 const lines = parts.flatMap((output) => output.split('\n'));
 const named = (word: string): Set<string> =>
   new Set(lines.flatMap((line) => new RegExp(`^${word} +(\\S+)`).exec(line)?.[1] ?? []));

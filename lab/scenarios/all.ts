@@ -2,6 +2,10 @@
 import { doctorConnectionScenarios } from './doctor-connections.ts';
 import { doctorHealthyScenarios } from './doctor-healthy.ts';
 import { pairedByKernel, type Scenario } from '../scenario.ts';
+import { diagnosisQuietScenarios } from './diagnosis-quiet.ts';
+import { doctorRefusalScenarios } from './doctor-refusals.ts';
+import { doctorStrainScenarios } from './doctor-strains.ts';
+import { doctorSubjectScenarios } from './doctor-subject.ts';
 import { doctorScenarios } from './doctor.ts';
 import { espScenarios } from './esp.ts';
 import { espLimitScenarios } from './esp-limits.ts';
@@ -17,6 +21,7 @@ import { l2tpScenarios } from './l2tp.ts';
 import { manualScenarios } from './manual.ts';
 import { nameScenarios } from './names.ts';
 import { natScenarios } from './nat.ts';
+import { probeHostileScenarios } from './probe-hostile.ts';
 import { probeScenarios } from './probe.ts';
 import { reflectorScenarios } from './reflector.ts';
 import { sessionScenarios } from './sessions.ts';
@@ -51,10 +56,15 @@ export const SCENARIOS: readonly Scenario[] = [
   ...sessionScenarios,
   ...nameScenarios,
   ...probeScenarios,
+  ...probeHostileScenarios,
   ...reflectorScenarios,
   ...doctorScenarios,
   ...doctorConnectionScenarios,
+  ...doctorRefusalScenarios,
+  ...doctorStrainScenarios,
+  ...doctorSubjectScenarios,
   ...doctorHealthyScenarios,
+  ...diagnosisQuietScenarios,
   ...troubleScenarios,
   ...webScenarios,
   ...manualScenarios,

@@ -4,8 +4,7 @@ import { emitIsakmp, exchangeTypes, parseIsakmpHeader, payloadTypesV2 } from '..
 import { emitNotify, notifyTypes } from '../../src/core/wire/isakmp-payloads.ts';
 import { avpU16, l2tpAvpTypes, l2tpMessageTypes } from '../../src/core/wire/l2tp-avp.ts';
 import { emitL2tp } from '../../src/core/wire/l2tp.ts';
-import type { Cause } from '../../src/core/doctor/finding.ts';
-import { fault } from '../asking-doctor.ts';
+import { connectionFault, keepSaying, wall } from '../asking-doctor.ts';
 import { EspPeer } from '../peers/esp.ts';
 import { GrePeer } from '../peers/gre.ts';
 import { IkePeer, NAT_T_PORT } from '../peers/ike.ts';
@@ -16,24 +15,6 @@ import { connectTcp, listenTcp, UdpSocket } from '../sockets.ts';
 import type { Host, Household } from '../topologies/household.ts';
 
 const { ikeSaInit, ikeAuth, mainMode, quickMode } = exchangeTypes;
-const AGAIN_MS = 700;
-/** Silence is judged after 8 to 20 seconds. */
-const PATIENCE_MS = 40_000;
-
-/** Says it now and again and again, as a client that waits for an answer. */
-function keepSaying(household: Household, say: () => void): void {
-  say();
-  const timer = setInterval(say, AGAIN_MS);
-  household.onClose(() => clearInterval(timer));
-}
-
-/** What the provider drops, in nft's words. */
-function wall({ isp }: Household, ...rules: string[]): void {
-  isp.run('nft', [
-    `add table ip wall; add chain ip wall f { type filter hook forward priority 0; }; ${rules.map((one) => `add rule ip wall f ${one} drop`).join('; ')}`,
-  ]);
-}
-
 /** A device that begins IKE with a server and gets no answer to it. */
 function askIke(household: Household, device: Host, server: Host, to: Host | null = null): IkePeer {
   const peer = new IkePeer(household, device);
@@ -63,16 +44,6 @@ async function completeIke(
     far.answer(far.latest(initiatorSpi), near.host, 300);
     await household.ledger.settle();
   }
-}
-
-function connectionFault(
-  number: number,
-  what: string,
-  cause: Cause,
-  evidence: string,
-  inject: (household: Household) => void | Promise<void>,
-): Scenario {
-  return fault({ id: `F${number}`, what, cause, evidence, patienceMs: PATIENCE_MS, inject });
 }
 
 export const doctorConnectionScenarios: readonly Scenario[] = [

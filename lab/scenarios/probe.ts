@@ -4,7 +4,12 @@ import { emitGre, parseGre } from '../../src/core/wire/gre.ts';
 import { ipProtocols, parseIpv4Packet } from '../../src/core/wire/ipv4.ts';
 import { emitIsakmp, exchangeTypes, parseIsakmp, payloadTypesV2 } from '../../src/core/wire/isakmp.ts';
 import { emitNotify, notifyTypes } from '../../src/core/wire/isakmp-payloads.ts';
-import { emitOpenvpn, openvpnOpcodes, parseOpenvpn } from '../../src/core/wire/openvpn.ts';
+import {
+  emitOpenvpn,
+  emitOpenvpnControlBody,
+  openvpnOpcodes,
+  parseOpenvpn,
+} from '../../src/core/wire/openvpn.ts';
 import type { ProbeReport } from '../../src/daemon/api/probe.ts';
 import { L2tpServer } from '../peers/l2tp.ts';
 import { PptpServer } from '../peers/pptp.ts';
@@ -54,13 +59,18 @@ function answerOpenvpn(household: Household, host: Host): void {
   const socket = new UdpSocket(host, 1194, ({ source, sourcePort, payload }) => {
     const packet = parseOpenvpn(payload);
     if (packet.kind !== 'control') return;
-    const { keyId, sessionId, body } = packet;
+    const { keyId, sessionId } = packet;
     const reply = {
       kind: 'control',
       opcode: openvpnOpcodes.hardResetServerV2,
       keyId,
-      sessionId,
-      body,
+      sessionId: 0x5e44_e400n,
+      body: emitOpenvpnControlBody({
+        acks: [0],
+        remoteSessionId: sessionId,
+        packetId: 0,
+        payload: new Uint8Array(),
+      }),
     } as const;
     socket.send(source, sourcePort, emitOpenvpn(reply));
   });

@@ -10,6 +10,7 @@ import { emitMark, type Seal } from '../../src/core/reflector/mark.ts';
 import { readLines } from '../../src/daemon/reflector/lines.ts';
 import type { PathReport } from '../../src/daemon/reflector/near.ts';
 import { makeNonce, makeToken, proofOf, sealOf } from '../../src/daemon/reflector/secrets.ts';
+import { wall } from '../asking-doctor.ts';
 import type { Namespace } from '../namespaces.ts';
 import { UdpPeer } from '../peers/udp.ts';
 import { scenario, type Scenario } from '../scenario.ts';
@@ -75,7 +76,14 @@ async function testPath(
   const socket = household.daemon.socket;
   const { stdout, stderr, status } = await run(
     namespace,
-    ...['selftest', '--through', to, '--token', token, '--json', '--socket', socket],
+    'selftest',
+    '--through',
+    to,
+    '--token',
+    token,
+    '--json',
+    '--socket',
+    socket,
   );
   claim(stdout.startsWith('{'), `it prints JSON: ${stdout}${stderr}`);
   const report = JSON.parse(stdout) as PathReport & { conclusion: string };
@@ -85,13 +93,6 @@ async function testPath(
 
 const sentences = (report: PathReport): string =>
   report.results.map((one) => `${one.id}: ${one.outcome} (${one.sentence})`).join(' | ');
-
-/** What the provider drops, in nft's words. */
-function wall({ isp }: Household, ...rules: string[]): void {
-  isp.run('nft', [
-    `add table ip wall; add chain ip wall f { type filter hook forward priority 0; }; ${rules.map((one) => `add rule ip wall f ${one} drop`).join('; ')}`,
-  ]);
-}
 
 /** What the provider drops of each kind, and the crossings that must be named for it. */
 const DROPPED: readonly { readonly rule: string; readonly ids: readonly string[] }[] = [
@@ -162,7 +163,11 @@ export const reflectorScenarios: readonly Scenario[] = [
       await ledger.settle();
       const inWords = await run(
         device.namespace,
-        ...['selftest', '--through', server.address, '--token', far.token],
+        'selftest',
+        '--through',
+        server.address,
+        '--token',
+        far.token,
       );
       claim(
         /^passes +raw ESP \(IP protocol 50\): 3 of 3 went there and back\.$/m.test(inWords.stdout) &&
@@ -172,7 +177,11 @@ export const reflectorScenarios: readonly Scenario[] = [
       claimEqual(await far.stop(), 0, 'the exit status of the reflector after Ctrl-C');
       const closed = await run(
         device.namespace,
-        ...['selftest', '--through', server.address, '--token', far.token],
+        'selftest',
+        '--through',
+        server.address,
+        '--token',
+        far.token,
       );
       claim(
         closed.status === 1 && closed.stderr.includes('No reflector answers'),

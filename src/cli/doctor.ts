@@ -21,6 +21,9 @@ export const doctorCommand: Command = {
   ],
   async run(given) {
     let report: DoctorReport;
+    // On a terminal only, and gone when the answer is there.
+    const isShown = process.stderr.isTTY && !given.flag('json');
+    if (isShown) process.stderr.write('Looking at the gateway and its connections, at most 5 seconds ...');
     try {
       const answer = await callDaemon(given.text('socket') ?? DEFAULTS.socket, 'POST', '/api/v1/doctor', {
         session: given.text('session'),
@@ -30,6 +33,8 @@ export const doctorCommand: Command = {
     } catch (error) {
       if (!(error instanceof ClientError) || error.exitStatus !== NO_DAEMON) throw error;
       report = withoutDaemon(error.message);
+    } finally {
+      if (isShown) process.stderr.write('\r\x1b[K');
     }
     print(given.flag('json') ? JSON.stringify(report) : renderReport(report));
     return EXIT[report.state];

@@ -15,8 +15,7 @@ export const probeCommand: Command = {
     const [host] = given.args;
     const asJson = given.flag('json');
     const found: { report?: ProbeReport } = {};
-    if (process.stderr.isTTY && !asJson)
-      process.stderr.write(`Trying ${host}, this takes some seconds ...\n`);
+    const progress = showProgress(host!, asJson);
     await followDaemon(
       given.text('socket') ?? DEFAULTS.socket,
       'POST',
@@ -30,9 +29,11 @@ export const probeCommand: Command = {
         };
         if (failure !== undefined) throw new ClientError(failure, 1);
         if (report !== undefined) found.report = report;
-        if (result !== undefined && !asJson) print(renderResult(result));
+        if (result === undefined) return;
+        progress.tell();
+        if (!asJson) print(renderResult(result));
       },
-    );
+    ).finally(() => progress.end());
     const { report } = found;
     if (report === undefined)
       throw new ClientError('The daemon ended before it had tried everything. Try again.', 1);
@@ -40,6 +41,31 @@ export const probeCommand: Command = {
     return report.results.some(speaks) ? 0 : NOTHING_ANSWERED;
   },
 };
+
+/** On a terminal, one line that says that it goes on; it makes room for each result. */
+function showProgress(host: string, asJson: boolean): { tell(): void; end(): void } {
+  if (!process.stderr.isTTY || asJson) return { tell: () => undefined, end: () => undefined };
+  const began = performance.now();
+  let told = 0;
+  const clear = (): void => void process.stderr.write('\r\x1b[K');
+  const draw = (): void => {
+    clear();
+    const seconds = Math.round((performance.now() - began) / 1000);
+    process.stderr.write(`Trying ${host}: ${seconds} s of at most 15 for each address, ${told} results ...`);
+  };
+  draw();
+  const timer = setInterval(draw, 500);
+  return {
+    tell: () => {
+      told += 1;
+      clear();
+    },
+    end: () => {
+      clearInterval(timer);
+      clear();
+    },
+  };
+}
 
 function speaks({ verdict }: ProbeResult): boolean {
   return verdict === 'answered' || verdict === 'refused';

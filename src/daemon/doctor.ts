@@ -2,7 +2,7 @@
 // sent are a few ARP questions on the LAN, and a few probes to the servers of failing connections.
 // Counters are sampled each minute, so that a drop of last week is no finding of today.
 import { statSync } from 'node:fs';
-import { parseIpv4 } from '../core/address.ts';
+import { isInPrefix, parseIpv4 } from '../core/address.ts';
 import type { SessionRecord } from '../core/alg/session-record.ts';
 import { connectionFindings, type Connections } from '../core/doctor/connection-causes.ts';
 import { rank, type Finding } from '../core/doctor/finding.ts';
@@ -145,6 +145,7 @@ export class Doctor {
       now: performance.now(),
       sessions: [...this.#records.sessions.live()],
       reach,
+      isBehindNat: isBehindNat(describeInterface(links, config.interfaces.wan).addresses),
       nameOf: (session) => this.#records.devices.call(session.client),
     };
   }
@@ -222,6 +223,16 @@ function interfaceState(links: readonly SystemLink[], name: string): InterfaceSt
     strictReversePath: Math.max(Number(general ?? 0), Number(own ?? 0)) === 1,
     forwarding: readInterfaceSysctl(name, 'forwarding') !== '0',
   };
+}
+
+/** RFC 1918 and RFC 6598. */
+const BEHIND_NAT = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+
+function isBehindNat(prefixes: readonly string[]): boolean {
+  return prefixes.some((one) => {
+    const address = parseIpv4(one.split('/')[0]!);
+    return address !== null && BEHIND_NAT.some((prefix) => isInPrefix(address, prefix));
+  });
 }
 
 function prefixesOf(links: readonly SystemLink[], names: readonly string[]): Record<string, string> {

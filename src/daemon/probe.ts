@@ -188,6 +188,28 @@ function refusal(code: string | undefined): Finding {
   }
 }
 
+/** What a TLS alert of the server means (RFC 8446 6.2), or null for another error; OpenSSL names it in the code. */
+function tlsAlert(code: string | undefined): string | null {
+  const name = /_ALERT_([A-Z_]+)$/
+    .exec(code ?? '')?.[1]
+    ?.toLowerCase()
+    .replaceAll('_', ' ');
+  if (name === undefined) return null;
+  const meaning = {
+    'handshake failure':
+      'none of the offered ciphers or versions suits it, or it wants a certificate of the client',
+    'bad certificate': 'it does not accept the certificate of the client',
+    'certificate required': 'it wants a certificate of the client',
+    'certificate unknown': 'it does not accept the certificate of the client',
+    'certificate expired': 'the certificate of the client has expired; see that clocks are right',
+    'unrecognized name': 'it knows no server of this name',
+    'protocol version': 'it does not speak this version of TLS',
+    'access denied': 'it does not let this client in',
+    'internal error': 'it has an error of its own',
+  }[name];
+  return meaning === undefined ? `alert "${name}"` : `alert "${name}", which means that ${meaning}`;
+}
+
 function overUdp(
   probe: Probe,
   attempt: Attempt,
@@ -302,13 +324,15 @@ function overStream(
       } else if (reaction.farewell === undefined) finish(reaction.finding);
       else socket.write(reaction.farewell, () => finish(reaction.finding));
     });
-    socket.on('error', (error: NodeJS.ErrnoException) =>
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const alert = tlsAlert(error.code);
+      if (alert !== null) return finish({ verdict: 'other', detail: `The server refused TLS: ${alert}.` });
       finish(
         connected || error.code === undefined || !/^E[A-Z]+$/.test(error.code)
           ? { verdict: 'other', detail: `Something answered, but it is no ${probe.name}.` }
           : refusal(error.code),
-      ),
-    );
+      );
+    });
     socket.on('close', () => finish({ verdict: 'other', detail: 'Something answered and hung up at once.' }));
   });
 }

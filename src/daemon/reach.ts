@@ -22,14 +22,18 @@ export async function reachOf(
   signal: AbortSignal,
 ): Promise<Reach> {
   const probes = isFailing ? [...PROBES, ikeFromPort500Probe] : [];
-  const [ping, ...verdicts] = await Promise.all([
+  const [ping, ...findings] = await Promise.all([
     pingBoth(server, mtuBytes),
     ...probes.map(async (probe) => {
-      const { verdict } = await tryProbe(probe, server, server, signal, PATIENCE);
-      return [probe.id, verdict] as const;
+      return [probe.id, await tryProbe(probe, server, server, signal, PATIENCE)] as const;
     }),
   ]);
-  return { server, verdicts: Object.fromEntries(verdicts), ping };
+  return {
+    server,
+    verdicts: Object.fromEntries(findings.map(([id, { verdict }]) => [id, verdict])),
+    details: Object.fromEntries(findings.map(([id, { detail }]) => [id, detail])),
+    ping,
+  };
 }
 
 async function pingBoth(server: string, mtuBytes: number): Promise<Reach['ping']> {

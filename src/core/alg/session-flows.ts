@@ -14,7 +14,13 @@ const UDP = 17;
 const GRE = 47;
 const L2TP = 115;
 const TCP_ESTABLISHED = 3;
+/** FIN_WAIT, the first of the states in which one end has hung up. */
+const TCP_FIN_WAIT = 4;
 const TCP_CLOSE = 8;
+/** What a server says before it has agreed to anything: a TLS alert or nothing. A certificate alone is more. */
+const AGREED_BYTES = 700;
+/** One that is hung up on once may have been given up by its user. */
+const HUNG_UP_TWICE = 2;
 
 export function handleFlow(table: SessionTable, { change, flow }: FlowSeen, now: Instant): void {
   const session = table.findAlias(flowKey(flow.client, flow.server, flow)) ?? adopt(table, change, flow, now);
@@ -22,7 +28,8 @@ export function handleFlow(table: SessionTable, { change, flow }: FlowSeen, now:
   const part = table.flow(session, flow);
   if (!part) return;
   count(table, session, part, flow, change, now);
-  if (change === 'end') flowEnded(table, session, part, flow, now);
+  if (isHungUp(session, part, flow)) hangUp(table, session, part, flow);
+  else if (change === 'end') flowEnded(table, session, part, flow, now);
 }
 
 /** Writes down what has passed since the entry was last looked at. */
@@ -52,14 +59,55 @@ function count(
   }
   if (out.packets > 0 || isNew) table.heard(session, 'out', now, out);
   if (back.packets > 0 || answeredNow) table.heard(session, 'in', now);
-  const opensByItself = !['pptp', 'l2tp', 'l2tpv3', 'ipsec', 'ipsec-nat-t'].includes(session.protocol);
-  if (opensByItself && session.phase === 'opening' && flow.answered) {
-    if (part.protocol === UDP || flow.tcpState === null || flow.tcpState === TCP_ESTABLISHED)
+  if (opensByItself(session) && session.phase !== 'open' && flow.answered) {
+    const isAgreed = session.refusal === null || part.in.bytes >= AGREED_BYTES;
+    if (isAgreed && (part.protocol === UDP || flow.tcpState === null || flow.tcpState === TCP_ESTABLISHED)) {
       session.phase = 'open';
+      session.refusal = null;
+      session.restarts = 0;
+    }
   }
   // strongSwan's ESP goes on by itself after IPsec was off, with nothing negotiated anew.
   const goesOn = session.protocol === 'ipsec-nat-t' && part.in.packets > MOST_NEGOTIATING;
   if (goesOn && session.phase === 'opening' && session.refusal === null) session.phase = 'open';
+}
+
+function opensByItself({ protocol }: SessionRecord): boolean {
+  return !['pptp', 'l2tp', 'l2tpv3', 'ipsec', 'ipsec-nat-t'].includes(protocol);
+}
+
+/** A TCP connection that has ended, in which the server has said next to nothing. */
+function isHungUp(session: SessionRecord, part: FlowPart, flow: Flow): boolean {
+  return (
+    opensByItself(session) &&
+    part.protocol === TCP &&
+    session.flows.every((one) => one.in.bytes < AGREED_BYTES) &&
+    flow.answered &&
+    flow.in !== null &&
+    flow.in.bytes < AGREED_BYTES &&
+    flow.tcpState !== null &&
+    flow.tcpState >= TCP_FIN_WAIT
+  );
+}
+
+/** By this name the session goes on when its device tries again, from another port. */
+function hungUpAlias({
+  protocol,
+  client,
+  server,
+  serverPort,
+}: Pick<SessionRecord | Recognised, 'protocol' | 'client' | 'server' | 'serverPort'>): string {
+  return `hung-up ${protocol} ${client} ${server} ${serverPort}`;
+}
+
+function hangUp(table: SessionTable, session: SessionRecord, part: FlowPart, flow: Flow): void {
+  table.dropFlow(session, part);
+  table.alias(session, hungUpAlias(session));
+  session.restarts += 1;
+  session.phase = session.restarts >= HUNG_UP_TWICE ? 'refused' : 'opening';
+  session.refusal = `The server took the TCP connection and ended it before anything was agreed, ${session.restarts === 1 ? 'once' : `${session.restarts} times`} so far; ${flow.in!.bytes} octets came from it.`;
+  session.silence = null;
+  table.touch(session);
 }
 
 /** How much more there is; counters that began anew, or are another entry's, are added to what is past. */
@@ -164,7 +212,9 @@ export function handleRecognised(table: SessionTable, fact: Recognised, now: Ins
   }
   const { guessed } = fact;
   const session =
-    table.find(key) ?? table.open({ key, protocol, guessed, client, server, serverPort, serverName }, now);
+    table.find(key) ??
+    table.findAlias(hungUpAlias(fact)) ??
+    table.open({ key, protocol, guessed, client, server, serverPort, serverName }, now);
   if (!session) return;
   session.serverName ??= serverName;
   if (!guessed) session.guessed = false;

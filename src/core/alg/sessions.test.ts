@@ -431,6 +431,53 @@ describe('protocols without a switch', () => {
     expect(only(other).protocol).toBe('pptp');
   });
 
+  describe('a server that hangs up before anything is agreed', () => {
+    const hello = (port: number): string =>
+      `recognised protocol=openvpn guessed=false transport=tcp client=192.168.1.11 server=203.0.113.1 clientPort=${port} serverPort=1194`;
+    const tcp = (port: number, state: number, back: string): string =>
+      `flow change=update id=${port} protocol=6 client=192.168.1.11 server=203.0.113.1 clientPort=${port} serverPort=1194 answered=true assured=true tcpState=${state} timeoutSeconds=10 out=5/387 in=${back}`;
+    const twice = `
+      1.000 >> ${hello(5000)}
+      1.100 >> ${tcp(5000, 8, '4/223')}
+      2.000 >> ${hello(5001)}
+      2.100 >> ${tcp(5001, 7, '4/223')}`;
+
+    it('has refused the second time, in one session', () => {
+      const machine = new SessionMachine(OPTIONS);
+      converse(machine, `1.000 >> ${hello(5000)}\n1.100 >> ${tcp(5000, 8, '4/223')}`);
+      expect(only(machine)).toMatchObject({ phase: 'opening', restarts: 1 });
+      const again = new SessionMachine(OPTIONS);
+      converse(again, twice);
+      expect(only(again)).toMatchObject({ state: 'failing', phase: 'refused', restarts: 2 });
+      expect(only(again).refusal).toContain('223 octets');
+    });
+
+    it('is in order again once it agrees', () => {
+      const machine = new SessionMachine(OPTIONS);
+      converse(
+        machine,
+        `${twice}
+        3.000 >> ${hello(5002)}
+        3.100 >> ${tcp(5002, 3, '4/223')}`,
+      );
+      expect(only(machine).state).toBe('failing');
+      converse(machine, `4.000 >> ${tcp(5002, 3, '40/9000')}`);
+      expect(only(machine)).toMatchObject({ state: 'up', refusal: null, restarts: 0 });
+    });
+
+    it('is no refusal when a long one ends', () => {
+      const machine = new SessionMachine(OPTIONS);
+      const long = [5000, 5001].map(
+        (port) => `
+        ${port - 4999}.000 >> ${hello(port)}
+        ${port - 4999}.100 >> ${tcp(port, 3, '40/9000')}
+        ${port - 4999}.200 >> ${tcp(port, 7, '40/9000')}`,
+      );
+      converse(machine, long.join(''));
+      expect([...machine.sessions()].map(({ refusal }) => refusal)).toEqual([null, null]);
+    });
+  });
+
   it('STUN and unknown flows make no session', () => {
     const machine = new SessionMachine(OPTIONS);
     converse(machine, `1.000 >> ${recognised('stun', 5000)}\n1.100 >> ${flow(5000, 'out=1/1')}`);

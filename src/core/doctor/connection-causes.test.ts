@@ -43,6 +43,7 @@ function session(change: Partial<SessionRecord> = {}): SessionRecord {
 const reached = (verdicts: Reach['verdicts'], ping: Reach['ping'] = null): Reach => ({
   server: '203.0.113.1',
   verdicts,
+  details: {},
   ping,
 });
 
@@ -51,6 +52,7 @@ function causes(sessions: SessionRecord[], reach: Reach[] = []): string[] {
     now: NOW,
     sessions,
     reach,
+    isBehindNat: false,
     nameOf: (one) => `laptop (${one.client})`,
   };
   return connectionFindings(connections).map(({ cause }) => cause);
@@ -70,6 +72,13 @@ describe('a device asks and hears nothing', () => {
     ['a port of something else is shut', reached({ ikev2: 'silent', pptp: 'closed' }), 'server-silent'],
     ['only source port 500', reached({ ikev2: 'silent', 'ikev2-source-500': 'answered' }), 'source-port-500'],
   ])('%s', (_what, reach, cause) => expect(causes([session()], [reach])).toEqual([cause]));
+
+  it('the server has a private address, which only another NAT could reach', () => {
+    const inside = session({ server: '10.8.0.1' as Ipv4Address });
+    expect(causes([inside])).toEqual(['server-private']);
+    const connections = { now: NOW, sessions: [inside], reach: [], nameOf: () => 'laptop' };
+    expect(connectionFindings({ ...connections, isBehindNat: true })[0]!.cause).toBe('server-silent');
+  });
 
   it('several servers of one protocol are silent', () => {
     const other = session({ server: '203.0.113.2' as Ipv4Address });
@@ -124,6 +133,23 @@ describe('it is agreed and the data does not flow', () => {
     expect(causes([open({ details: l2tp })])).toEqual([]);
   });
 
+  it.each(['ipsec-nat-t', 'l2tp', 'openvpn', 'wireguard'] as const)(
+    '%s is dead since it was idle, with the figure',
+    (protocol) => {
+      const idle = open({ protocol, lastIn: LONG_AGO - 95_000 });
+      const [found] = connectionFindings({
+        now: NOW,
+        sessions: [idle],
+        reach: [],
+        isBehindNat: false,
+        nameOf: () => 'laptop',
+      });
+      expect(found).toMatchObject({ cause: 'idle-expired' });
+      expect(found!.what).toContain('idle for 95 seconds');
+      expect(causes([open({ protocol, lastIn: LONG_AGO - 20_000 })])).toEqual([]);
+    },
+  );
+
   it('large packets vanish', () => {
     const up = open({ state: 'up', silence: null });
     expect(causes([up], [reached({}, { large: 'lost', bytes: 1500 })])).toEqual(['too-large']);
@@ -136,7 +162,13 @@ it('a refusal is told in the words of the session, and names the device', () => 
     phase: 'refused',
     refusal: 'The server refused with NO_PROPOSAL_CHOSEN: nothing fits.',
   });
-  const [found] = connectionFindings({ now: NOW, sessions: [refused], reach: [], nameOf: () => 'laptop' });
+  const [found] = connectionFindings({
+    now: NOW,
+    sessions: [refused],
+    reach: [],
+    isBehindNat: false,
+    nameOf: () => 'laptop',
+  });
   expect(found).toMatchObject({ cause: 'server-refuses', level: 'fault', device: '192.168.1.11' });
   expect(found!.what).toBe('IPsec (NAT-T) of laptop to 203.0.113.1 is refused by its server.');
   expect(found!.evidence).toContain('NO_PROPOSAL_CHOSEN');

@@ -1,5 +1,6 @@
 // Causes that lie in one connection: its server, its way there, what the two ends agreed. Judged from
 // what the session machine has kept of it and from what the server answered to a few probes just now.
+import { isInPrefix, parseIpv4 } from '../address.ts';
 import type { Instant } from '../alg/machine.ts';
 import type { SessionProtocol, SessionRecord } from '../alg/session-record.ts';
 import { PROTOCOL_TITLES } from '../alg/session-words.ts';
@@ -12,6 +13,8 @@ export interface Reach {
   readonly server: string;
   /** By the ids of the probes. */
   readonly verdicts: Readonly<Record<string, Verdict>>;
+  /** What each probe has seen, as a sentence. */
+  readonly details: Readonly<Record<string, string>>;
   /** Whether it answers a ping as large as the WAN carries; null where it answers no small one either. */
   readonly ping: { readonly large: 'answered' | 'refused' | 'lost'; readonly bytes: number } | null;
 }
@@ -20,6 +23,8 @@ export interface Connections {
   readonly now: Instant;
   readonly sessions: readonly Readonly<SessionRecord>[];
   readonly reach: readonly Reach[];
+  /** Whether another NAT is known to be behind the gateway: then private addresses may be reached by the WAN. */
+  readonly isBehindNat: boolean;
   /** What a device is called, such as `Anna's phone (192.168.1.11)`. */
   readonly nameOf: (session: Readonly<SessionRecord>) => string;
 }
@@ -28,6 +33,8 @@ export interface Connections {
 const ANSWER_MS = 8_000;
 /** IKE has agreed, and the first data is due. */
 const DATA_MS = 15_000;
+/** A NAT that keeps a mapping for less is broken, and no keepalive helps (RFC 4787 4.3 wants two minutes). */
+const IDLE_GAP_MS = 30_000;
 /** So many servers silent to one protocol are not all down. */
 const SEVERAL_SERVERS = 2;
 
@@ -42,6 +49,9 @@ const PROBES_OF: Readonly<Partial<Record<SessionProtocol, readonly string[]>>> =
   softether: ['softether', 'softether-5555', 'softether-992'],
   anyconnect: ['anyconnect'],
 };
+
+/** RFC 1918. */
+const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'];
 
 /** What is blocked when a protocol is, in words for a provider's support. */
 const WIRE: Readonly<Partial<Record<SessionProtocol, string>>> = {
@@ -82,11 +92,18 @@ function judge(session: Readonly<SessionRecord>, connections: Connections): Find
     return teller(session, connections)(
       'server-refuses',
       'is refused by its server',
-      session.refusal ?? 'The server refused the connection.',
+      [session.refusal ?? 'The server refused the connection.', ...alertOf(session, connections)].join(' '),
       'Correct what the server names, on the device or on the server; its log says more.',
     );
   }
   return session.phase === 'opening' ? unanswered(session, connections) : silentData(session, connections);
+}
+
+/** Of a server that hangs up: what it told the gateway itself, which asked by TLS. */
+function alertOf({ protocol, server }: Readonly<SessionRecord>, { reach }: Connections): string[] {
+  const details = reach.find((one) => one.server === server)?.details ?? {};
+  const told = (PROBES_OF[protocol] ?? []).flatMap((id) => details[id] ?? []);
+  return told.filter((one) => one.includes('refused TLS')).slice(0, 1);
 }
 
 /** The device asks and hears nothing. */
@@ -189,6 +206,14 @@ function blockedOrDown(
       `The server does not offer this protocol, or something on the way blocks ${wire ?? 'it'}; try another protocol.`,
     );
   }
+  if (isPrivate(session.server) && !connections.isBehindNat) {
+    return tell(
+      'server-private',
+      'gets no answer: the address of the server is a private one, which the internet does not carry',
+      `${session.server} is private (RFC 1918); it may be an address inside the VPN, or of a network that the LAN overlaps. ${sent}`,
+      'Give the device the public name or address of the server. Where the VPN uses the network of the LAN as well, change the one of the LAN.',
+    );
+  }
   return tell(
     'server-silent',
     'gets no answer, and the server answers nothing else either',
@@ -196,6 +221,9 @@ function blockedOrDown(
     'Check the address of the server and whether it is up; ask its owner.',
   );
 }
+
+/** Over UDP, where each NAT on the way keeps a mapping for a time of its own. */
+const IDLES: ReadonlySet<SessionProtocol> = new Set(['ipsec-nat-t', 'l2tp', 'openvpn', 'wireguard']);
 
 /** It is agreed, and the data does not flow. */
 function silentData(session: Readonly<SessionRecord>, connections: Connections): Finding | null {
@@ -211,6 +239,15 @@ function silentData(session: Readonly<SessionRecord>, connections: Connections):
     );
   }
   if (silence === null) return null;
+  const idleMs = session.lastIn === null ? 0 : silence.since - session.lastIn;
+  if (idleMs >= IDLE_GAP_MS && IDLES.has(protocol)) {
+    return tell(
+      'idle-expired',
+      `has been dead since it was idle for ${Math.round(idleMs / 1000)} seconds`,
+      `Nothing passed for ${Math.round(idleMs / 1000)} seconds; what the device has sent since (${silence.packets} packets in ${seconds(now, silence.since)}) got no answer. This gateway still knows the connection.`,
+      `Another NAT on the way, or the server, forgets sooner than that: set the keepalive of the VPN to less (20 seconds is safe), and connect again.`,
+    );
+  }
   if (protocol === 'pptp') {
     return tell(
       'gre-lost',
@@ -243,7 +280,7 @@ function withoutData(session: Readonly<SessionRecord>, connections: Connections)
     'no-esp',
     'has agreed on a tunnel, and no data (ESP) has passed either way',
     'IKE is complete, and neither end has sent ESP.',
-    'The ends may disagree on the networks behind them (traffic selectors, left and right subnet): compare both settings.',
+    'The ends may disagree on the networks behind them (traffic selectors, left and right subnet), or the network behind the VPN is the same as the one of the LAN: compare both settings.',
   );
 }
 
@@ -261,4 +298,9 @@ function tooLarge(session: Readonly<SessionRecord>, connections: Connections): F
 
 function seconds(now: Instant, since: Instant): string {
   return `${Math.round((now - since) / 1000)} seconds`;
+}
+
+function isPrivate(server: string): boolean {
+  const address = parseIpv4(server);
+  return address !== null && PRIVATE.some((prefix) => isInPrefix(address, prefix));
 }

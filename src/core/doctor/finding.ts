@@ -30,6 +30,7 @@ export const CAUSES = [
   'same-spi',
   'asymmetric',
   'fragments-lost',
+  'server-private',
   'server-silent',
   'protocol-blocked',
   'provider-blocks',

@@ -44,6 +44,7 @@ export const SYMPTOMS: Readonly<Record<Cause, string>> = {
   'same-spi': SECOND_DEVICE,
   asymmetric: NOTHING_PASSES,
   'fragments-lost': NOTHING_PASSES,
+  'server-private': NO_ANSWER,
   'server-silent': NO_ANSWER,
   'protocol-blocked': NO_ANSWER,
   'provider-blocks': NO_ANSWER,

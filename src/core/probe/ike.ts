@@ -1,6 +1,7 @@
 // IKE: first messages of version 2 and of version 1 (Main and Aggressive Mode) with proposals that
 // most servers take one of. Reads what is not encrypted: the proposal taken, or the notification.
 // No exchange goes beyond its first answer. RFC 7296 1.2, 2.23 and 3; RFC 2409 5; RFC 3947 3.
+import { ikeError } from '../alg/session-words.ts';
 import {
   exchangeTypes,
   emitIsakmp,
@@ -25,17 +26,6 @@ import { ended, reading, type Attempt, type Probe, type RandomBytes, type Reacti
 
 /** MODP group 14 (RFC 3526 3); its prime begins with 64 one bits, so any value with a zero bit there is below it. */
 const GROUP_14_BYTES = 256;
-
-/** Notification types in words; both versions share these numbers (RFC 2408 3.14.1, RFC 7296 3.10.1). */
-const NOTIFY_WORDS: Readonly<Record<number, string>> = {
-  [notifyTypes.invalidSyntax]: 'the request is not understood',
-  [notifyTypes.noProposalChosen]: 'none of the ciphers offered is allowed',
-  [notifyTypes.invalidKePayload]: 'another Diffie-Hellman group is wanted',
-  [notifyTypes.authenticationFailed]: 'authentication failed',
-  5: 'the major version of IKE is not supported',
-  9: 'the exchange is not allowed',
-  16: 'the payload is malformed',
-};
 
 type Mode = 'v2' | 'main' | 'aggressive';
 
@@ -266,5 +256,6 @@ function readV1({ payloads }: IsakmpMessage, mode: Mode): Reaction {
 }
 
 function words(type: number): string {
-  return NOTIFY_WORDS[type] ?? `notification ${type}`;
+  const { name, what } = ikeError(type);
+  return `${name}, ${what}`;
 }

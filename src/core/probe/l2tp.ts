@@ -1,4 +1,5 @@
 // L2TP without IPsec: asks for a tunnel, and takes it back. RFC 2661 4.4.2, 5.1, 6.1, 6.2 and 6.4.
+import { l2tpStopResult } from '../alg/session-words.ts';
 import {
   avp,
   avpNumber,
@@ -10,17 +11,6 @@ import {
 } from '../wire/l2tp-avp.ts';
 import { emitL2tp, l2tpMessageType, parseL2tp } from '../wire/l2tp.ts';
 import { ended, reading, type Attempt, type Probe } from './attempt.ts';
-
-/** RFC 2661 4.4.2, result codes of StopCCN. */
-const STOP_RESULTS: Readonly<Record<number, string>> = {
-  1: 'a general request to clear the tunnel',
-  2: 'a general error',
-  3: 'the tunnel exists already',
-  4: 'the requester is not authorized',
-  5: 'the protocol version is not supported',
-  6: 'the server is being shut down',
-  7: 'the state machine is in error',
-};
 
 const HOST_NAME = Uint8Array.from('probe', (letter) => letter.charCodeAt(0));
 
@@ -64,8 +54,7 @@ export const l2tpProbe: Probe = {
             const code = avpNumber(message.avps, l2tpAvpTypes.resultCode);
             // Two numbers of 16 bits, the second optional: the first is the result.
             const result = code === null ? null : code > 0xffff ? code >>> 16 : code;
-            const why =
-              result === null ? 'no reason given' : (STOP_RESULTS[result] ?? `result code ${result}`);
+            const why = result === null ? 'no reason given' : l2tpStopResult(result);
             return ended('refused', `The server refused a tunnel: ${why}.`);
           }
           return null;

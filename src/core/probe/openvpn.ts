@@ -6,6 +6,7 @@ import {
   emitOpenvpnTcp,
   openvpnOpcodes,
   parseOpenvpn,
+  parseOpenvpnControlBody,
   parseOpenvpnTcp,
 } from '../wire/openvpn.ts';
 import { ended, reading, type Probe } from './attempt.ts';
@@ -42,7 +43,11 @@ function openvpnProbe(id: string, name: string, transport: 'udp' | 'tcp', port: 
         hear: (bytes) =>
           reading('OpenVPN', () => {
             const packet = parse(bytes);
-            const isReset = packet.kind === 'control' && packet.opcode === openvpnOpcodes.hardResetServerV2;
+            // openvpn-rfc 4.2: the server's reset acknowledges ours, by our session id.
+            const isReset =
+              packet.kind === 'control' &&
+              packet.opcode === openvpnOpcodes.hardResetServerV2 &&
+              parseOpenvpnControlBody(packet.opcode, packet.body).remoteSessionId === sessionId;
             return isReset
               ? ended('answered', 'The server answered as OpenVPN does.')
               : ended('other', 'Something answered, but not as OpenVPN does.');

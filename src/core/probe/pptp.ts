@@ -1,26 +1,9 @@
 // PPTP: opens a control connection and one call, so that GRE can be tried, and takes both back.
 // RFC 2637 2.1 to 2.4, 2.7, 2.8 and 2.12.
+import { pptpCallResult, pptpStartResult, pptpStopReason } from '../alg/session-words.ts';
 import { createPptpStream } from '../wire/pptp-stream.ts';
 import { emitPptp, PPTP_OK, type PptpMessage } from '../wire/pptp.ts';
 import { ended, type Attempt, type Probe, type RandomBytes, type Reaction } from './attempt.ts';
-
-/** RFC 2637 2.2. */
-const START_RESULTS: Readonly<Record<number, string>> = {
-  2: 'general error',
-  3: 'the command channel exists already',
-  4: 'the requester is not authorized',
-  5: 'the protocol version is not supported',
-};
-
-/** RFC 2637 2.8. */
-const CALL_RESULTS: Readonly<Record<number, string>> = {
-  2: 'general error',
-  3: 'no carrier',
-  4: 'busy',
-  5: 'no dial tone',
-  6: 'time-out',
-  7: 'not accepted',
-};
 
 const STOP = emitPptp({ kind: 'stop-request', reason: 1 });
 
@@ -64,14 +47,14 @@ class PptpAttempt implements Attempt {
   #hearMessage(message: PptpMessage): Reaction {
     if (message.kind === 'start-reply') {
       if (message.resultCode !== PPTP_OK) {
-        const why = START_RESULTS[message.resultCode] ?? `result code ${message.resultCode}`;
+        const why = pptpStartResult(message.resultCode);
         return ended('refused', `The server refused a control connection: ${why}.`);
       }
       return { say: emitPptp(this.#call()) };
     }
     if (message.kind === 'outgoing-call-reply') {
       if (message.resultCode !== PPTP_OK) {
-        const why = CALL_RESULTS[message.resultCode] ?? `result code ${message.resultCode}`;
+        const why = pptpCallResult(message.resultCode);
         return ended('refused', `The server opened a control connection and refused a call: ${why}.`, STOP);
       }
       return {
@@ -81,7 +64,7 @@ class PptpAttempt implements Attempt {
       };
     }
     if (message.kind === 'stop-request') {
-      return ended('refused', `The server ended the control connection (reason ${message.reason}).`);
+      return ended('refused', `The server ended the control connection: ${pptpStopReason(message.reason)}.`);
     }
     return null;
   }

@@ -16,7 +16,7 @@ import {
 } from '../wire/isakmp-payloads.ts';
 import { avpU16, l2tpAvpTypes, l2tpMessageTypes } from '../wire/l2tp-avp.ts';
 import { emitL2tp, l2tpMessageType, parseL2tp } from '../wire/l2tp.ts';
-import { emitOpenvpn, openvpnOpcodes, parseOpenvpn } from '../wire/openvpn.ts';
+import { emitOpenvpn, openvpnOpcodes, parseOpenvpn, emitOpenvpnControlBody } from '../wire/openvpn.ts';
 import { emitPort4500, parsePort4500 } from '../wire/port4500.ts';
 import { emitPptp, parsePptp } from '../wire/pptp.ts';
 import type { Attempt, Reaction } from './attempt.ts';
@@ -112,8 +112,10 @@ describe('what the answers mean', () => {
     expect(answered([])).toMatch(/^answered: .*raw ESP\.$/);
     expect(answered([notify(2, notifyTypes.cookie)])).toMatch(/^answered: /);
     expect(answered([notify(2, notifyTypes.invalidKePayload)])).toMatch(/^answered: /);
-    expect(answered([notify(2, notifyTypes.noProposalChosen)])).toMatch(/^refused: .*none of the ciphers/);
-    expect(answered([notify(2, 12_345)])).toMatch(/^refused: .*notification 12345\.$/);
+    expect(answered([notify(2, notifyTypes.noProposalChosen)])).toMatch(
+      /^refused: .*NO_PROPOSAL_CHOSEN, it accepts none/,
+    );
+    expect(answered([notify(2, 12_345)])).toMatch(/^refused: .*error 12345, /);
     expect(answered([notify(1, 5)], 1)).toMatch(/^refused: .*IKEv1/);
     // An answer to somebody else's request.
     const attempt = begin('ikev2');
@@ -176,7 +178,9 @@ describe('what the answers mean', () => {
       finding: { verdict: 'answered' },
       gre: { ownCallId: callId, sendCallId: 77 },
     });
-    expect(finding(attempt.hear(emitPptp({ ...call, resultCode: 7 })))).toMatch(/^refused: .*not accepted/);
+    expect(finding(attempt.hear(emitPptp({ ...call, resultCode: 7 })))).toMatch(
+      /^refused: .*does not accept the call/,
+    );
     expect(finding(begin('pptp').hear(text('SSH-2.0-OpenSSH_9.2\r\n')))).toMatch(/^other/);
   });
 
@@ -208,11 +212,22 @@ describe('what the answers mean', () => {
   it('OpenVPN', () => {
     const attempt = begin('openvpn-udp');
     expect(parseOpenvpn(attempt.opening)).toMatchObject({ opcode: openvpnOpcodes.hardResetClientV2 });
-    const reset = { kind: 'control', keyId: 0, sessionId: 5n, body: new Uint8Array() } as const;
-    expect(
-      finding(attempt.hear(emitOpenvpn({ ...reset, opcode: openvpnOpcodes.hardResetServerV2 }))),
-    ).toMatch(/^answered/);
-    expect(finding(attempt.hear(emitOpenvpn({ ...reset, opcode: openvpnOpcodes.ackV1 })))).toMatch(/^other/);
+    const opening = parseOpenvpn(attempt.opening);
+    const own = opening.kind === 'control' ? opening.sessionId : 0n;
+    const heard = (opcode: number, remoteSessionId: bigint): string => {
+      const body = emitOpenvpnControlBody({
+        acks: [0],
+        remoteSessionId,
+        packetId: opcode === openvpnOpcodes.ackV1 ? null : 0,
+        payload: new Uint8Array(),
+      });
+      return finding(attempt.hear(emitOpenvpn({ kind: 'control', keyId: 0, sessionId: 5n, opcode, body })));
+    };
+    expect(heard(openvpnOpcodes.hardResetServerV2, own)).toMatch(/^answered/);
+    expect(heard(openvpnOpcodes.hardResetServerV2, own + 1n)).toMatch(/^other/);
+    expect(heard(openvpnOpcodes.ackV1, own)).toMatch(/^other/);
+    // The letter A without end looks like a reset of 16,705 octets.
+    expect(finding(begin('openvpn-tcp').hear(new Uint8Array(17_000).fill(0x41)))).toMatch(/^other/);
     expect(finding(begin('openvpn-tcp').hear(text('H')))).toBe('waits');
   });
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WireError } from '../wire/bytes.ts';
 import { CROSSINGS, dress, undressDatagram, undressRaw, type Crossing } from './crossings.ts';
