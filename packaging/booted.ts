@@ -2,11 +2,12 @@
 // its own, installs the package, is set up, and says how it went. Here the unit's whole sandbox is in force,
 // which the household test (installed.ts) cannot have.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readExamples } from '../lab/examples.ts';
 import { claim, claimEqual, Disproved } from '../lab/wait.ts';
 import { ROOT } from './build.ts';
+import { CannotPlay } from './cannot-play.ts';
 
 /** What runs inside as soon as the system is up; each answer is a file below /result. */
 const SCRIPT = `#!/bin/bash
@@ -122,6 +123,9 @@ systemd-nspawn --directory="${root}" --bind="${result}:/result" --register=no --
       );
     }
   };
+  // The package is not even touched before the script begins.
+  if (!existsSync(join(result, 'trace')))
+    throw new CannotPlay(`systemd-nspawn boots no system here (${ran.stderr.trim().slice(-300)})`);
   read('done');
   for (const line of read('manual').split('\n')) {
     // What follows the log is ended by the clock.

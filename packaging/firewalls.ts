@@ -5,6 +5,7 @@ import type { DemoSession } from '../lab/demo-sessions.ts';
 import type { Household } from '../lab/topologies/household.ts';
 import { claim, claimEqual, until } from '../lab/wait.ts';
 import { ROOT } from './build.ts';
+import { CannotPlay } from './cannot-play.ts';
 import type { Installed } from './installed.ts';
 
 /** What is installed beside Debian's own. */
@@ -22,21 +23,21 @@ export const BESIDE: readonly Firewall[] = [
   {
     name: 'ufw',
     lines: /^sudo ufw /,
-    start: (debian) => {
+    start: async (debian) => {
       must(debian, 'ufw --force enable');
-      return Promise.resolve(() => must(debian, 'ufw --force disable'));
+      return () => must(debian, 'ufw --force disable');
     },
   },
   {
     name: "Docker's chains",
     lines: /^sudo iptables /,
     // As Docker makes them, whether or not a container runs.
-    start: (debian) => {
+    start: async (debian) => {
       must(
         debian,
         'iptables -P FORWARD DROP; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -I FORWARD -j DOCKER-USER',
       );
-      return Promise.resolve(() => undefined);
+      return () => undefined;
     },
   },
   {
@@ -66,7 +67,9 @@ export async function playBeside(
     lines.test(text),
   );
   claim(examples.length > 0, `the manual has lines for ${name}`);
-  const end = await start(debian);
+  const end = await start(debian).catch((error: unknown) => {
+    throw new CannotPlay(error instanceof Error ? error.message : String(error));
+  });
   try {
     const refused: string[] = [];
     for (const session of sessions)

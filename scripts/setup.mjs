@@ -29,13 +29,17 @@ const BROWSER = {
   isOptional: true,
 };
 
+/** The manual has lines for it, which are played. */
+const CURL = { program: 'curl', debian: 'curl' };
+
 const ROOT_BUILDER = { program: 'mmdebstrap', debian: 'mmdebstrap' };
 
 /** What one script needs beyond that. */
 const MORE_PROGRAMS = {
   'interop/main.ts': [ROOT_BUILDER],
-  'scripts/test.ts': [BROWSER],
-  'scripts/ci.ts': [BROWSER, { ...ROOT_BUILDER, isOptional: true }],
+  'lab/play.ts': [CURL],
+  'scripts/test.ts': [BROWSER, CURL],
+  'scripts/ci.ts': [BROWSER, CURL, { ...ROOT_BUILDER, isOptional: true }],
   'scripts/screenshots.ts': [BROWSER],
   'bench/pages.ts': [BROWSER],
 };

@@ -39,7 +39,8 @@ export const runCommand: Command = {
         trace: given.text('trace') ?? null,
         traceMasked: given.flag('trace-masked'),
       });
-      return 0;
+      // All is closed and written. A question to a DNS server may still be under way, for whose answer nobody waits.
+      process.exit(0);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       complain(error.message);
