@@ -42,6 +42,10 @@ export const NOT_HERE: readonly { readonly lines: RegExp; readonly why: string }
   { lines: /^sudo modprobe /, why: "loads modules into the machine's own kernel" },
   { lines: /^podman /, why: 'needs a container engine; manual.test.ts checks what the container file names' },
   { lines: /^throughway selftest$/, why: 'puts up a lab of its own: package:test plays it' },
+  {
+    lines: /^throughway selftest --through /,
+    why: 'needs a reflector on another machine: its own scenarios play both',
+  },
   { lines: /^nft -f$/, why: 'half a command, named in a sentence' },
   { lines: /^nft --interactive$/, why: "the name of nft's own prompt, named in a sentence" },
 ];

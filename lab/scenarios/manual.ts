@@ -32,6 +32,7 @@ const ENDS: readonly {
 
 /** Those that go on until they are stopped, and what they show when they work. */
 const GOES_ON: readonly { readonly lines: RegExp; readonly shows: RegExp }[] = [
+  { lines: /^throughway reflector$/, shows: /Open until/ },
   { lines: /^throughway sessions --watch$/, shows: /DEVICE/ },
   { lines: /^(sudo )?throughway run/, shows: /info +ready / },
 ];
