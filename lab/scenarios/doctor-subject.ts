@@ -52,7 +52,9 @@ export const doctorSubjectScenarios: readonly Scenario[] = [
     }
     const { stdout, status } = await daemon.command('doctor', '--device', first.address);
     claim(
-      new RegExp(`^1\\. Fault: .*${first.address}.*\\n {3}Seen: .+\\n {3}Do: {3}.+\\n$`).test(stdout),
+      new RegExp(`^1\\. Fault: .*${first.address}.*\\n {3}Seen: .+\\n {3}Do: {3}.+\\n {3}More: .+\\n$`).test(
+        stdout,
+      ),
       `it is said in words: ${stdout}`,
     );
     claimEqual(status, 2, 'the exit status in words');

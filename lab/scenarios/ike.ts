@@ -34,9 +34,12 @@ async function exchangeAll(
   message: Omit<IkeMessage, 'initiatorSpi'>,
 ): Promise<void> {
   const { server, ledger } = household;
+  const heard = far.receivedIke().length;
   for (const { ike, cookie } of parties)
     ike.sendIke(server.address, far.port, server, { initiatorSpi: cookie, ...message });
   await ledger.settle();
+  // The ledger's tap may see a message before the server's socket has it.
+  await until('the server to read them', () => far.receivedIke().length >= heard + parties.length);
   for (const { ike, cookie } of parties) far.answer(far.latest(cookie), ike.host);
   await ledger.settle();
 }
