@@ -1,6 +1,5 @@
 // `throughway check-config FILE`: every problem of a configuration at once, and nothing else.
 import { readFileSync } from 'node:fs';
-import { parseConfig } from '../core/config/document.ts';
 import { renderProblem } from '../core/config/problem.ts';
 import { complain, jsonOption, print, type Command } from './command.ts';
 
@@ -9,7 +8,7 @@ export const checkConfigCommand: Command = {
   args: ['FILE'],
   summary: 'check a configuration and list all its problems',
   options: [jsonOption],
-  run(given) {
+  async run(given) {
     const file = given.args[0]!;
     let text: string;
     try {
@@ -18,13 +17,15 @@ export const checkConfigCommand: Command = {
       complain(
         `"${file}" cannot be read (${(error as Error).message}). Name a file that exists and may be read.`,
       );
-      return Promise.resolve(1);
+      return 1;
     }
+    // Loaded here: the schema takes longer than most commands do.
+    const { parseConfig } = await import('../core/config/document.ts');
     const read = parseConfig(text);
     const problems = 'problems' in read ? read.problems : [];
     if (given.flag('json')) print(JSON.stringify({ file, problems }, null, 2));
     else if (problems.length === 0) print(`"${file}" is in order.`);
     else for (const problem of problems) complain(renderProblem(problem));
-    return Promise.resolve(problems.length === 0 ? 0 : 1);
+    return problems.length === 0 ? 0 : 1;
   },
 };

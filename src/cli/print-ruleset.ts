@@ -12,10 +12,7 @@ import {
 } from './command.ts';
 import { readFileSync } from 'node:fs';
 import { parseIpv4 } from '../core/address.ts';
-import { parseConfig } from '../core/config/document.ts';
 import { renderProblem } from '../core/config/problem.ts';
-import { planRuleset } from '../core/policy/gateway.ts';
-import { renderTable } from '../core/policy/ruleset.ts';
 
 export const printRulesetCommand: Command = {
   name: 'print-ruleset',
@@ -46,6 +43,10 @@ export const printRulesetCommand: Command = {
     const wanAddress = parseIpv4(typed);
     if (wanAddress === null)
       throw new UsageError(`"${typed}" is not an IPv4 address; one is written such as 192.0.2.1.`);
+    // Loaded here: the schema takes longer than most commands do.
+    const { parseConfig } = await import('../core/config/document.ts');
+    const { planRuleset } = await import('../core/policy/gateway.ts');
+    const { renderTable } = await import('../core/policy/ruleset.ts');
     const read = parseConfig(readText(file));
     if ('problems' in read) {
       for (const problem of read.problems) complain(renderProblem(problem));

@@ -1,6 +1,6 @@
 // `throughway enable PROTOCOL` and `throughway disable PROTOCOL`: in the file and in force before
 // the command returns.
-import { PROTOCOLS, type Protocol } from '../core/config/schema.ts';
+import { PROTOCOLS, type Protocol } from '../core/config/protocols.ts';
 import type { PassthroughChange } from '../daemon/api/types.ts';
 import { callDaemon, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, UsageError, type Command } from './command.ts';

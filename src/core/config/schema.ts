@@ -6,9 +6,7 @@ import { parseInterfaceName, parseIpv4, parseIpv6, type InterfaceName } from '..
 
 export const CONFIG_VERSION = 1;
 
-/** Names of the protocols that a switch governs, in the order in which they are shown. */
-export const PROTOCOLS = ['ipsec', 'pptp', 'l2tp'] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
+export { PROTOCOLS, type Protocol } from './protocols.ts';
 
 const interfaceName = z
   .string()
