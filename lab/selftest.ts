@@ -93,7 +93,9 @@ const cases = [...new Set(REQUIREMENTS.flatMap((one) => one.cases))]
   // Those first that take long, so that nobody is left alone with one in the end.
   .toSorted((a, b) => Number(LONG.has(b)) - Number(LONG.has(a)));
 if (!asJson)
-  process.stdout.write(`Trying ${cases.length} cases on a test gateway of its own, about half a minute ...\n\n`);
+  process.stdout.write(
+    `Trying ${cases.length} cases on a test gateway of its own, about half a minute ...\n\n`,
+  );
 const claims = mkdtempSync(join(tmpdir(), 'throughway-selftest-'));
 const together = cases.filter((one) => !ALONE.has(one));
 const parts =
