@@ -161,28 +161,15 @@ export const reflectorScenarios: readonly Scenario[] = [
       await ledger.settle();
       other.send(wan, other.received.at(-1)!.sourcePort, devices[1]!);
       await ledger.settle();
-      const inWords = await run(
-        device.namespace,
-        'selftest',
-        '--through',
-        server.address,
-        '--token',
-        far.token,
-      );
+      const again = ['selftest', '--through', server.address, '--token', far.token];
+      const inWords = await run(device.namespace, ...again);
       claim(
         /^passes +raw ESP \(IP protocol 50\): 3 of 3 went there and back\.$/m.test(inWords.stdout) &&
           inWords.stdout.includes('All that was tried comes through in both directions.'),
         `it is said in words too: ${inWords.stdout}${inWords.stderr}`,
       );
       claimEqual(await far.stop(), 0, 'the exit status of the reflector after Ctrl-C');
-      const closed = await run(
-        device.namespace,
-        'selftest',
-        '--through',
-        server.address,
-        '--token',
-        far.token,
-      );
+      const closed = await run(device.namespace, ...again);
       claim(
         closed.status === 1 && closed.stderr.includes('No reflector answers'),
         `a closed one is named: ${closed.stderr}`,

@@ -70,16 +70,21 @@ export function isInPrefix(address: Ipv4Address | Ipv6Address, prefix: string): 
   return true;
 }
 
+/** RFC 1918. */
+export const PRIVATE_NETWORKS: readonly string[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'];
+/** RFC 6598: between a provider and those whom it translates. */
+export const CARRIER_NETWORK = '100.64.0.0/10';
+
 export function ipv4Bytes(address: Ipv4Address): Uint8Array {
   return Uint8Array.from(address.split('.'), Number);
 }
 
-/** `bytes` holds exactly the four bytes of an address. */
 /** The same addresses come again and again: each is one text, whoever keeps it. */
 const seenIpv4 = new Map<number, Ipv4Address>();
 /** A flood from made-up addresses must not be kept. */
 const MOST_SEEN = 4_096;
 
+/** `bytes` holds exactly the four bytes of an address. */
 export function ipv4FromBytes(bytes: Uint8Array): Ipv4Address {
   const [a, b, c, d] = bytes as unknown as [number, number, number, number];
   const number = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;

@@ -2,7 +2,7 @@
 // sent are a few ARP questions on the LAN, and a few probes to the servers of failing connections.
 // Counters are sampled each minute, so that a drop of last week is no finding of today.
 import { statSync } from 'node:fs';
-import { isInPrefix, parseIpv4 } from '../core/address.ts';
+import { CARRIER_NETWORK, isInPrefix, parseIpv4, PRIVATE_NETWORKS } from '../core/address.ts';
 import type { SessionRecord } from '../core/alg/session-record.ts';
 import { connectionFindings, type Connections } from '../core/doctor/connection-causes.ts';
 import { rank, type Finding } from '../core/doctor/finding.ts';
@@ -225,8 +225,7 @@ function interfaceState(links: readonly SystemLink[], name: string): InterfaceSt
   };
 }
 
-/** RFC 1918 and RFC 6598. */
-const BEHIND_NAT = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+const BEHIND_NAT = [...PRIVATE_NETWORKS, CARRIER_NETWORK];
 
 function isBehindNat(prefixes: readonly string[]): boolean {
   return prefixes.some((one) => {

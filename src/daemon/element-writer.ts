@@ -31,7 +31,7 @@ export class ElementWriter {
         await this.#table.change(wishes.flatMap((wish, index) => stepsOf(wish, stands[index]!)));
         // What shall not be there is only surely gone when its deletion was tried.
         const untried = wishes.filter((wish, index) => wish.element === null && !stands[index]);
-        for (const wish of untried) await this.#remove(wish);
+        for (const wish of untried) await this.#table.remove(wish.set, wish.key);
         return;
       } catch (error) {
         if (!(error instanceof LinuxError) || attempt === MOST_TRIES) throw error;
@@ -41,14 +41,6 @@ export class ElementWriter {
           for (const [index, wish] of wishes.entries()) stands[index] = await this.#isThere(wish);
         }
       }
-    }
-  }
-
-  async #remove({ set, key }: ElementWish): Promise<void> {
-    try {
-      await this.#table.change([{ step: 'delete', set, element: { key, data: null, timeoutMs: null } }]);
-    } catch (error) {
-      if (!(error instanceof LinuxError && error.errno === 'ENOENT')) throw error;
     }
   }
 

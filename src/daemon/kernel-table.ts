@@ -103,12 +103,8 @@ export class KernelTable {
   }
 
   /** Takes one element out of a map or set; that it is not there is no error. */
-  async removeElement(set: string, key: Uint8Array): Promise<void> {
-    try {
-      await this.#reader.change([{ step: 'delete', set, element: { key, data: null, timeoutMs: null } }]);
-    } catch (error) {
-      if (!(error instanceof LinuxError && error.errno === 'ENOENT')) throw error;
-    }
+  removeElement(set: string, key: Uint8Array): Promise<void> {
+    return this.#reader.remove(set, key);
   }
 
   async remove(): Promise<void> {

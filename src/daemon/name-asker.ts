@@ -1,7 +1,14 @@
 // Asks the network what devices are called that nobody has named: the devices themselves by mDNS, and this
 // machine's DNS servers by reverse lookups of private addresses. Few at a time, in turn, and those that do
 // not answer ever more seldom. Knows no device, only addresses of the LANs.
-import { isInPrefix, parseIpv4, parseIpv6, type Ipv4Address } from '../core/address.ts';
+import {
+  CARRIER_NETWORK,
+  isInPrefix,
+  parseIpv4,
+  parseIpv6,
+  PRIVATE_NETWORKS,
+  type Ipv4Address,
+} from '../core/address.ts';
 import type { Config } from '../core/config/schema.ts';
 import { nameOf } from '../core/leases.ts';
 import type { SystemLink } from '../linux/links.ts';
@@ -19,7 +26,7 @@ const AGAIN_MS = 12 * 3_600_000;
 const FIRST_AGAIN_MS = 60_000;
 
 /** Networks of which no server elsewhere knows more than ours (RFC 1918, RFC 6598, RFC 4193). */
-const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'];
+const PRIVATE = [...PRIVATE_NETWORKS, CARRIER_NETWORK, 'fc00::/7'];
 
 export interface NameAskerOptions {
   readonly lanLinks: () => readonly SystemLink[];

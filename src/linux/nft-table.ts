@@ -128,6 +128,15 @@ export class TableReader {
     await this.#socket.transaction(NFT_SUBSYSTEM, requests);
   }
 
+  /** Takes one element out; that it is not there is no error. Throws LinuxError. */
+  async remove(set: string, key: Uint8Array): Promise<void> {
+    try {
+      await this.change([{ step: 'delete', set, element: { key, data: null, timeoutMs: null } }]);
+    } catch (error) {
+      if (!(error instanceof LinuxError && error.errno === 'ENOENT')) throw error;
+    }
+  }
+
   close(): void {
     this.#socket.close();
   }

@@ -51,10 +51,19 @@ export function openRawSocket(
     closeDescriptor(fd);
     throw error;
   }
+  return {
+    send: (payload) => {
+      sendTo(fd, payload, null, attempted);
+    },
+    close: hear(fd, listener),
+  };
+}
+
+/** Reads until what is returned closes the descriptor, which may be at any packet. */
+function hear(fd: number, listener: RawListener): () => void {
   const buffer = new Uint8Array(LARGEST_PACKET);
   let closed = false;
   const unwatch = watchReadable(fd, () => {
-    // The listener may close the socket at any packet.
     for (;;) {
       if (closed) return;
       try {
@@ -67,16 +76,11 @@ export function openRawSocket(
       }
     }
   });
-  return {
-    send: (payload) => {
-      sendTo(fd, payload, null, attempted);
-    },
-    close: () => {
-      if (closed) return;
-      closed = true;
-      unwatch();
-      closeDescriptor(fd);
-    },
+  return () => {
+    if (closed) return;
+    closed = true;
+    unwatch();
+    closeDescriptor(fd);
   };
 }
 
@@ -99,30 +103,11 @@ export function listenRaw(
     closeDescriptor(fd);
     throw error;
   }
-  const buffer = new Uint8Array(LARGEST_PACKET);
-  let closed = false;
-  const unwatch = watchReadable(fd, () => {
-    for (;;) {
-      if (closed) return;
-      try {
-        const length = receiveInto(fd, buffer);
-        if (length === null) return;
-        onPacket(buffer.slice(0, length));
-      } catch (error) {
-        // What ICMP says of an answer that was sent: nobody waits for it.
-        if (!(error instanceof LinuxError)) throw error;
-      }
-    }
-  });
   return {
     send: (to, payload) => {
       sendTo(fd, payload, inetAddress(to, 0), `raw protocol ${protocol} to ${to}`);
     },
-    close: () => {
-      if (closed) return;
-      closed = true;
-      unwatch();
-      closeDescriptor(fd);
-    },
+    // What ICMP says of an answer that was sent: nobody waits for it.
+    close: hear(fd, { onPacket, onRefused: () => undefined }),
   };
 }

@@ -1,6 +1,6 @@
 // Causes that lie in one connection: its server, its way there, what the two ends agreed. Judged from
 // what the session machine has kept of it and from what the server answered to a few probes just now.
-import { isInPrefix, parseIpv4 } from '../address.ts';
+import { isInPrefix, parseIpv4, PRIVATE_NETWORKS } from '../address.ts';
 import type { Instant } from '../alg/machine.ts';
 import type { SessionProtocol, SessionRecord } from '../alg/session-record.ts';
 import { PROTOCOL_TITLES } from '../alg/session-words.ts';
@@ -49,9 +49,6 @@ const PROBES_OF: Readonly<Partial<Record<SessionProtocol, readonly string[]>>> =
   softether: ['softether', 'softether-5555', 'softether-992'],
   anyconnect: ['anyconnect'],
 };
-
-/** RFC 1918. */
-const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'];
 
 /** What is blocked when a protocol is, in words for a provider's support. */
 const WIRE: Readonly<Partial<Record<SessionProtocol, string>>> = {
@@ -302,5 +299,5 @@ function seconds(now: Instant, since: Instant): string {
 
 function isPrivate(server: string): boolean {
   const address = parseIpv4(server);
-  return address !== null && PRIVATE.some((prefix) => isInPrefix(address, prefix));
+  return address !== null && PRIVATE_NETWORKS.some((prefix) => isInPrefix(address, prefix));
 }

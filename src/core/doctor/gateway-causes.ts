@@ -1,6 +1,6 @@
 // Causes that lie in the gateway and around it, each a question to the snapshot. They stop every device,
 // or every connection of one kind; what is wrong with one connection is asked in connection-causes.ts.
-import { ipv4Bytes, parseIpv4, type Ipv4Address } from '../address.ts';
+import { CARRIER_NETWORK, ipv4Bytes, parseIpv4, PRIVATE_NETWORKS, type Ipv4Address } from '../address.ts';
 import { PROTOCOLS } from '../config/schema.ts';
 import type { Cause, Finding } from './finding.ts';
 import { SWITCH_TITLES, type InterfaceState, type Snapshot } from './snapshot.ts';
@@ -233,7 +233,7 @@ const helper: Question = ({ pptpWithoutHelper, passthrough }) =>
 const wanAddress: Question = ({ wan }) =>
   ipv4Prefixes(wan).flatMap((prefix): Finding[] => {
     const address = prefix.split('/')[0]!;
-    if (within(address, '100.64.0.0/10'))
+    if (within(address, CARRIER_NETWORK))
       return [
         finding(
           'warning',
@@ -243,7 +243,7 @@ const wanAddress: Question = ({ wan }) =>
           'PPTP and IPsec without NAT-T pass only if the provider lets them; use IKEv2 or IPsec with NAT-T, OpenVPN or WireGuard, or ask for a public address.',
         ),
       ];
-    if (['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].some((one) => within(address, one)))
+    if (PRIVATE_NETWORKS.some((one) => within(address, one)))
       return [
         finding(
           'warning',

@@ -2,7 +2,7 @@
 // RFC 2637 2.1 to 2.4, 2.7, 2.8 and 2.12.
 import { pptpCallResult, pptpStartResult, pptpStopReason } from '../alg/session-words.ts';
 import { createPptpStream } from '../wire/pptp-stream.ts';
-import { emitPptp, PPTP_OK, type PptpMessage } from '../wire/pptp.ts';
+import { emitPptp, PPTP_OK, pptpCallRequest, pptpStartRequest, type PptpMessage } from '../wire/pptp.ts';
 import { ended, type Attempt, type Probe, type RandomBytes, type Reaction } from './attempt.ts';
 
 const STOP = emitPptp({ kind: 'stop-request', reason: 1 });
@@ -17,16 +17,7 @@ export const pptpProbe: Probe = {
 };
 
 class PptpAttempt implements Attempt {
-  readonly opening = emitPptp({
-    kind: 'start-request',
-    protocolVersion: 0x0100,
-    framingCapabilities: 3,
-    bearerCapabilities: 3,
-    maximumChannels: 0,
-    firmwareRevision: 0,
-    hostName: '',
-    vendorName: '',
-  });
+  readonly opening = emitPptp(pptpStartRequest());
   readonly #stream = createPptpStream();
   readonly #callId: number;
 
@@ -50,7 +41,7 @@ class PptpAttempt implements Attempt {
         const why = pptpStartResult(message.resultCode);
         return ended('refused', `The server refused a control connection: ${why}.`);
       }
-      return { say: emitPptp(this.#call()) };
+      return { say: emitPptp(pptpCallRequest(this.#callId, 1)) };
     }
     if (message.kind === 'outgoing-call-reply') {
       if (message.resultCode !== PPTP_OK) {
@@ -67,22 +58,5 @@ class PptpAttempt implements Attempt {
       return ended('refused', `The server ended the control connection: ${pptpStopReason(message.reason)}.`);
     }
     return null;
-  }
-
-  #call(): PptpMessage {
-    return {
-      kind: 'outgoing-call-request',
-      callId: this.#callId,
-      callSerialNumber: 1,
-      minimumBps: 300,
-      maximumBps: 100_000_000,
-      bearerType: 3,
-      framingType: 3,
-      receiveWindowSize: 64,
-      processingDelay: 0,
-      phoneNumberLength: 0,
-      phoneNumber: '',
-      subaddress: '',
-    };
   }
 }

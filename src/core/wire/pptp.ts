@@ -254,6 +254,38 @@ function readField(reader: Reader, field: FieldKind): string | number | null {
   }
 }
 
+/** Asks for a control connection, as one that offers all and is nobody in particular (RFC 2637 2.1). */
+export function pptpStartRequest(hostName = ''): PptpMessage {
+  return {
+    kind: 'start-request',
+    protocolVersion: 0x0100,
+    framingCapabilities: 3,
+    bearerCapabilities: 3,
+    maximumChannels: 0,
+    firmwareRevision: 0,
+    hostName,
+    vendorName: '',
+  };
+}
+
+/** Asks for a call of any speed and kind (RFC 2637 2.7). */
+export function pptpCallRequest(callId: number, callSerialNumber: number): PptpMessage {
+  return {
+    kind: 'outgoing-call-request',
+    callId,
+    callSerialNumber,
+    minimumBps: 300,
+    maximumBps: 100_000_000,
+    bearerType: 3,
+    framingType: 3,
+    receiveWindowSize: 64,
+    processingDelay: 0,
+    phoneNumberLength: 0,
+    phoneNumber: '',
+    subaddress: '',
+  };
+}
+
 /** The whole message with its header. */
 export function emitPptp(message: PptpMessage): Uint8Array {
   if (message.kind === 'unknown') {

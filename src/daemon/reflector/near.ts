@@ -21,7 +21,7 @@ import { emitMark, MARK_BYTES, parseMark, type Seal } from '../../core/reflector
 import { WireError } from '../../core/wire/bytes.ts';
 import { ipProtocols, parseIpv4Packet } from '../../core/wire/ipv4.ts';
 import { createPptpStream } from '../../core/wire/pptp-stream.ts';
-import { emitPptp, PPTP_OK } from '../../core/wire/pptp.ts';
+import { emitPptp, PPTP_OK, pptpCallRequest, pptpStartRequest } from '../../core/wire/pptp.ts';
 import { LinuxError } from '../../linux/libc.ts';
 import { openRawSocket } from '../../linux/raw-socket.ts';
 import { Failure, reasonOf } from '../failure.ts';
@@ -398,23 +398,12 @@ async function tryPptp(path: Path): Promise<void> {
   const stream = createPptpStream();
   let isCalled = false;
   await connection(path, control, path.tallies.get(control.id)!, (socket, done) => {
-    socket.write(
-      emitPptp({
-        kind: 'start-request',
-        protocolVersion: 0x0100,
-        framingCapabilities: 3,
-        bearerCapabilities: 3,
-        maximumChannels: 0,
-        firmwareRevision: 0,
-        hostName: Buffer.from(question(path, control, 0, 0)).toString('hex'),
-        vendorName: '',
-      }),
-    );
+    socket.write(emitPptp(pptpStartRequest(Buffer.from(question(path, control, 0, 0)).toString('hex'))));
     socket.on('data', (chunk: Buffer) => {
       for (const message of stream.push(chunk)) {
         if (message.kind === 'start-reply') {
           hear(path, () => Buffer.from(message.hostName, 'hex'));
-          socket.write(emitPptp(callRequest(ownCallId)));
+          socket.write(emitPptp(pptpCallRequest(ownCallId, randomBytes(1)[0]!)));
         } else if (message.kind === 'outgoing-call-reply' && message.resultCode === PPTP_OK && !isCalled) {
           isCalled = true;
           const { callId } = message;
@@ -433,21 +422,4 @@ async function tryPptp(path: Path): Promise<void> {
   });
   if (!isCalled)
     tally.untried ??= 'Its control connection (TCP 1723) did not come about, so there was no call.';
-}
-
-function callRequest(callId: number): Parameters<typeof emitPptp>[0] {
-  return {
-    kind: 'outgoing-call-request',
-    callId,
-    callSerialNumber: randomBytes(1)[0]!,
-    minimumBps: 300,
-    maximumBps: 100_000_000,
-    bearerType: 3,
-    framingType: 3,
-    receiveWindowSize: 64,
-    processingDelay: 0,
-    phoneNumberLength: 0,
-    phoneNumber: '',
-    subaddress: '',
-  };
 }
