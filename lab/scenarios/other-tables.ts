@@ -1,7 +1,9 @@
 // Rules of other tables on the way of the same packets, and what must not get in by the short way that
-// ESP takes while there are none (cases N9 to N11).
+// ESP takes while there are none (cases N9 to N12).
 import { emitIpv4Packet, ipProtocols } from '../../src/core/wire/ipv4.ts';
+import { SETTLED_MARK } from '../../src/core/policy/filter.ts';
 import { emitUdp } from '../../src/core/wire/udp.ts';
+import { listConntrack } from '../../src/linux/conntrack.ts';
 import { converse } from '../peers/converse.ts';
 import { UdpPeer } from '../peers/udp.ts';
 import { scenario, type Scenario } from '../scenario.ts';
@@ -20,6 +22,15 @@ const HOUSE = `table ip house {
   chain share {
     type nat hook postrouting priority srcnat; policy accept;
     oifname "wan0" masquerade
+  }
+}
+`;
+
+/** Marks all flows that it sees. */
+const MARKS = `table ip marks {
+  chain every {
+    type filter hook prerouting priority 0;
+    meta l4proto udp ct mark set 7
   }
 }
 `;
@@ -97,6 +108,41 @@ export const otherTableScenarios: readonly Scenario[] = [
     new UdpPeer(household, device, 4500).send(server.address, 4500, server);
     await ledger.settle();
   }),
+
+  scenario(
+    'N12',
+    'a flow of which all is seen gets the mark that spares it the rules; control messages and flows that another table may look at get none',
+    async (household) => {
+      const { device, server, wan, gateway, ledger } = household;
+      const ports = [4500, 500, 5060];
+      const near = ports.map((port) => new UdpPeer(household, device, port));
+      const far = ports.map((port) => new UdpPeer(household, server, port));
+      const marks = async (): Promise<number[]> => {
+        for (const [at, port] of ports.entries()) {
+          near[at]!.send(server.address, port, server);
+          far[at]!.send(wan, port, device);
+        }
+        await ledger.settle();
+        const entries = await gateway.inside(() => listConntrack({ protocol: ipProtocols.udp }));
+        return ports.map(
+          (port) => entries.find(({ original }) => original.destinationPort === port)?.mark ?? -1,
+        );
+      };
+      await marks();
+      await until('the flows to be marked', async () => {
+        const [natT, ike, other] = await marks();
+        claimEqual(ike, 0, 'the mark of IKE');
+        return natT === SETTLED_MARK && other === SETTLED_MARK;
+      });
+      // Another table's marks are its own, also on flows that are left when it goes.
+      gateway.run('nft', ['-f', '-'], MARKS);
+      await untilWay(household, 'long');
+      claimEqual(await marks(), [7, 7, 7], 'the marks beside another table');
+      gateway.run('nft', ['delete', 'table', 'ip', 'marks']);
+      await untilWay(household, 'short');
+      claimEqual(await marks(), [7, 7, 7], 'the marks that it has left');
+    },
+  ),
 
   scenario(
     'N11',

@@ -21,6 +21,10 @@ const FEATURES: readonly Feature[] = [
     sentence: 'Connection tracking is missing: load "nft_ct" and "nf_conntrack".',
   },
   {
+    trial: chain('filter hook forward priority 0', 'ct mark 0 ct mark set 1'),
+    sentence: 'Marks of connections are missing: the kernel must be built with CONFIG_NF_CONNTRACK_MARK.',
+  },
+  {
     trial: chain('nat hook postrouting priority srcnat', 'masquerade'),
     sentence: 'NAT is missing: load "nft_masq" and "nft_chain_nat" (CONFIG_NFT_MASQ, CONFIG_NFT_NAT).',
   },

@@ -1,5 +1,5 @@
 // The filter that every packet passes, at prerouting behind conntrack and before routing: what is
-// established passes with two rules, all others go by the side they come from. From the WAN nothing
+// settled passes with the first rule, all others go by the side they come from. From the WAN nothing
 // new reaches the LAN; from the LAN everything may begin, and is given its timeouts and helpers.
 // Whether a packet is for the gateway itself is asked of the routing table (fib), since it has not
 // been routed here; what another table's DNAT leads on is still addressed to the gateway here, and so
@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { countAs } from './counters.ts';
 import { isIkePreserved } from './ike.ts';
 import { layoutOf } from './layout.ts';
-import { observeChains, observeHookRules } from './observe.ts';
+import { FIRST_SEGMENTS, OBSERVED_PORTS, observeChains, observeHookRules } from './observe.ts';
 import { addressSet, interfaceSet, rule, type Chain, type Declaration, type Rule } from './ruleset.ts';
 import type { SystemState } from './system.ts';
 
@@ -40,16 +40,44 @@ export function timeoutDeclarations(config: Config): Declaration[] {
 }
 
 /**
- * The data of VPNs, which is most of what passes and has nothing to be observed, is spared the look at
- * other ports. GRE version 1 says PPP where the others have their destination port (RFC 2637 4.1).
+ * The connection mark of flows that need no look any more. Every rule has its price for every packet
+ * (docs/benchmarks.md), and one comparison of a mark is the cheapest there is. Only while no other
+ * table has rules for what is forwarded: marks belong to all.
  */
-function dataFirst(): Rule[] {
+export const SETTLED_MARK = 0x5459;
+
+function passSettled(): Rule[] {
+  return [rule(`ct mark ${SETTLED_MARK} accept`, 'Flows that need no look any more')];
+}
+
+/** As passSettled, without a mark: the data of VPNs, most of what passes, is spared the look at other ports. */
+function passVpnData(): Rule[] {
   const known = 'ct status assured accept';
   return [
+    // GRE version 1 says PPP where the others have their destination port (RFC 2637 4.1).
     rule(`@th,16,16 0x880b ${known}`, 'PPTP data of an answered call'),
     rule(`@th,16,16 4500 ${known}`, 'NAT-T of an answered flow, to a server'),
     rule(`@th,0,16 4500 ${known}`, 'and from it'),
   ];
+}
+
+/** Flows that have been answered for a while: all is seen of them but what `observeHookRules` looks at. */
+function settle(isEarly: boolean): Chain {
+  return {
+    name: 'settle',
+    hook: null,
+    rules: isEarly
+      ? [
+          ...OBSERVED_PORTS.map((match) => rule(`${match} accept`, 'Control messages: looked at to the end')),
+          rule(
+            `meta l4proto tcp ct original packets < ${FIRST_SEGMENTS} accept`,
+            'Its first segments are looked at',
+          ),
+          rule(`ct mark 0 ct mark set ${SETTLED_MARK} accept`, 'From now on the first rule lets it pass'),
+          rule('accept', "Another program's mark stays"),
+        ]
+      : [rule('accept', 'All is seen')],
+  };
 }
 
 /** What is not forwarded: the gateway's own addresses, broadcasts and groups. */
@@ -61,9 +89,9 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
   const isEarly = layoutOf(config, system) === 'early';
   const rules: Rule[] = [];
   rules.push(
-    ...dataFirst(),
+    ...(isEarly ? passSettled() : passVpnData()),
     ...observeHookRules(),
-    rule('ct status assured accept', 'Flows that have been answered for a while'),
+    rule('ct status assured goto settle', 'Flows that have been answered for a while'),
     rule('meta nfproto ipv4 meta l4proto esp goto esp_prerouting', 'ESP is translated without conntrack'),
   );
   if (isEarly) rules.push(rule('meta l4proto icmp jump icmp_prerouting', 'ICMP errors about ESP'));
@@ -74,6 +102,7 @@ export function filterChains(config: Config, system: SystemState): Chain[] {
   return [
     { name: 'prerouting', hook: 'filter hook prerouting priority mangle', rules },
     ...observeChains(config),
+    settle(isEarly),
     {
       name: 'from_lan',
       hook: null,

@@ -1,6 +1,6 @@
 // Configuration and system in, the whole ruleset out: which hooks there are and in which order
 // packets meet the parts, which are in the files beside this one. The order matters for speed: an
-// established flow meets one hook, and of its rules the first two.
+// established flow meets one hook, and of its rules the first.
 import type { Config } from '../config/schema.ts';
 import { DROP_REASONS } from './counters.ts';
 import { ESP_LEARNED, espChains, espDeclarations, icmpChains } from './esp.ts';

@@ -74,22 +74,31 @@ function copyShared(name: string, kind: 'lan' | 'wan', set: string, bytes: numbe
   };
 }
 
-/** The ports towards a server on which established flows are looked at, and where: one lookup for every packet. */
+/** On these ports every packet is looked at, also of established flows. */
+const CONTROL_PORTS = [500, 1701, 1723];
+/** And on these the first segments of a connection that carry something. */
+const SEGMENT_PORTS = [443, 992, 1194, 5555];
+/** How many packets of a device the first segments may be among. */
+export const FIRST_SEGMENTS = 8;
+
+const portSet = `{ ${CONTROL_PORTS.join(', ')} }`;
+/** What tells the packets of those ports, to a server and from it. */
+export const OBSERVED_PORTS = [`@th,16,16 ${portSet}`, `@th,0,16 ${portSet}`] as const;
+
+/** One lookup for every packet to a server. */
 const PORTS_OUT = [
-  ...[500, 1701, 1723].map((port) => `${port} : jump observe_out`),
-  ...[443, 992, 1194, 5555].map((port) => `${port} : jump observe_segments`),
+  ...CONTROL_PORTS.map((port) => `${port} : jump observe_out`),
+  ...SEGMENT_PORTS.map((port) => `${port} : jump observe_segments`),
 ].join(', ');
-/** And those from a server. */
-const PORTS_IN = '500, 1701, 1723';
 
 /**
- * The first rules that a packet meets. Raw matches, which ask for no protocol first: cheaper for all
+ * The first rules that a packet meets which is not settled (filter.ts). Raw matches, which ask for no protocol first: cheaper for all
  * others; the chains look closer.
  */
 export function observeHookRules(): Rule[] {
   return [
     rule(`@th,16,16 vmap { ${PORTS_OUT} }`, 'Control messages are seen on established flows too'),
-    rule(`@th,0,16 { ${PORTS_IN} } jump observe_in`, 'So are their answers'),
+    rule(`${OBSERVED_PORTS[1]} jump observe_in`, 'So are their answers'),
   ];
 }
 
@@ -121,7 +130,7 @@ export function observeChains(config: Config): Chain[] {
       'observe_segments',
       // The count first: most segments on these ports are of long transfers.
       rule(
-        `ct original packets < 8 iifname ${lan} meta l4proto tcp tcp flags & psh == psh goto copy_lan_first`,
+        `ct original packets < ${FIRST_SEGMENTS} iifname ${lan} meta l4proto tcp tcp flags & psh == psh goto copy_lan_first`,
         'What the first segments of a connection show',
       ),
     ),
