@@ -36,7 +36,7 @@ export async function measureStartUp(): Promise<Figures> {
         cold_ms: pairs === 0 ? cold : null,
         warm_ms: median,
         warm_worst_ms: max,
-        pairs_after: countElements(household, 'map', 'esp_in'),
+        pairs_after: await countElements(household, 'esp_in'),
       });
     } finally {
       await household.close();
@@ -64,10 +64,10 @@ export async function measureMemory(): Promise<Figures> {
   const rows: Record<string, Cell>[] = [];
   const household = await Household.build();
   const { daemon } = household;
-  const note = (state: string): void => {
+  const note = async (state: string): Promise<void> => {
     rows.push({
       state,
-      pairs: countElements(household, 'map', 'esp_in'),
+      pairs: await countElements(household, 'esp_in'),
       connections: countTracked(household),
       ...readMemory(daemon.pid),
     });
@@ -78,15 +78,15 @@ export async function measureMemory(): Promise<Figures> {
   };
   try {
     await daemon.status();
-    note('idle');
+    await note('idle');
     fillPairs(household, PAIRS);
     for (let count = 0; count < 20; count += 1) await daemon.status();
-    note('pairs, after 20 status calls');
+    await note('pairs, after 20 status calls');
     for (let count = 0; count < 10; count += 1) await daemon.reload();
-    note('and 10 reloads');
+    await note('and 10 reloads');
     await restart();
     await daemon.status();
-    note('restarted with the pairs');
+    await note('restarted with the pairs');
 
     forgetPairs(household);
     await restart();
@@ -97,11 +97,11 @@ export async function measureMemory(): Promise<Figures> {
     };
     await fill();
     for (let count = 0; count < 100; count += 1) await daemon.status();
-    note('sessions, after 100 status calls');
+    await note('sessions, after 100 status calls');
     for (let count = 0; count < 50; count += 1) await daemon.reload();
-    note('and 50 reloads');
+    await note('and 50 reloads');
     await daemon.setPassthrough({ ipsec: 'disabled' });
-    note('and ipsec disabled');
+    await note('and ipsec disabled');
     await daemon.setPassthrough({ ipsec: 'enabled' });
     for (let count = 0; count < 5; count += 1) {
       await fill();
@@ -110,7 +110,7 @@ export async function measureMemory(): Promise<Figures> {
     }
     await fill();
     await daemon.status();
-    note('and 5 times more, filled again');
+    await note('and 5 times more, filled again');
   } finally {
     await household.close();
   }

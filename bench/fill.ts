@@ -2,10 +2,11 @@
 // many as a measurement wants, and counts what is there. The far end is a black hole at the provider,
 // so that nobody answers and nothing changes by itself.
 import { parseIpv4, type Ipv4Address, type Port } from '../src/core/address.ts';
-import { TABLE } from '../src/core/policy/ruleset.ts';
+import { TABLE, TABLE_NAME } from '../src/core/policy/ruleset.ts';
 import { emitIpv4Packet, ipProtocols } from '../src/core/wire/ipv4.ts';
 import { emitTcp } from '../src/core/wire/tcp.ts';
 import { emitUdp } from '../src/core/wire/udp.ts';
+import { TableReader } from '../src/linux/nft-table.ts';
 import { PacketSender } from '../lab/sockets.ts';
 import type { Household } from '../lab/topologies/household.ts';
 import { until } from '../lab/wait.ts';
@@ -75,10 +76,23 @@ export function forgetPairs({ gateway }: Household): void {
   gateway.run('nft', ['-f', '-'], `flush map ${TABLE} esp_in\nflush set ${TABLE} esp_out\n`);
 }
 
-/** How many elements the kernel holds in a set or map of ours. */
-export function countElements({ gateway }: Household, kind: 'set' | 'map', name: string): number {
-  // Each has the rest of its own timeout, and the set's own timeout is not told as "expires".
-  return gateway.run('nft', ['list', kind, ...TABLE.split(' '), name]).split(' expires ').length - 1;
+/** How often a list is read again that changed under the reader. */
+const MOST_READINGS = 100;
+
+/** How many elements the kernel holds in a set or map of ours. (nft itself reads a list that changes on and on.) */
+export async function countElements({ gateway }: Household, name: string): Promise<number> {
+  const reader = gateway.inside(() => new TableReader(TABLE_NAME));
+  try {
+    for (let reading = 0; reading < MOST_READINGS; reading += 1) {
+      let found = 0;
+      if (await reader.listElements(name, () => (found += 1))) return found;
+    }
+    throw new Error(
+      `"${name}" changed in each of ${MOST_READINGS} readings, so its elements were not counted`,
+    );
+  } finally {
+    reader.close();
+  }
 }
 
 /** A thousand sessions a server. */

@@ -176,7 +176,7 @@ export async function measureFlood(): Promise<Figures> {
     };
     const destination = wan;
     for (const [from, sourceOf] of Object.entries(sources)) {
-      const elements = countElements(household, 'map', 'esp_in');
+      const elements = await countElements(household, 'esp_in');
       const drops = await daemon.drops('esp_unknown');
       const events = (await listEvents(household)).length;
       const memory = readMemory(daemon.pid).rss_megabytes;
@@ -210,7 +210,7 @@ export async function measureFlood(): Promise<Figures> {
         overrun: overrunBy,
         misdelivered: traffic.misdelivered,
         dropped: (await daemon.drops('esp_unknown')) - drops,
-        elements: countElements(household, 'map', 'esp_in') - elements,
+        elements: (await countElements(household, 'esp_in')) - elements,
         events: (await listEvents(household)).length - events,
         memory: readMemory(daemon.pid).rss_megabytes - memory,
       });

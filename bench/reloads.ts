@@ -54,10 +54,10 @@ async function during(traffic: Traffic, work: () => Promise<void>): Promise<Loss
   };
 }
 
-function countPairs(household: Household): { in: number; out: number } {
+async function countPairs(household: Household): Promise<{ in: number; out: number }> {
   return {
-    in: countElements(household, 'map', 'esp_in'),
-    out: countElements(household, 'set', 'esp_out'),
+    in: await countElements(household, 'esp_in'),
+    out: await countElements(household, 'esp_out'),
   };
 }
 
@@ -68,7 +68,7 @@ export async function measureReloads(): Promise<Figures> {
   try {
     fillPairs(household, PAIRS);
     const measure = async (event: string, times: number, once: () => Promise<void>): Promise<void> => {
-      const before = countPairs(household);
+      const before = await countPairs(household);
       const took: number[] = [];
       const losses = await during(traffic, async () => {
         for (let count = 0; count < times; count += 1) {
@@ -77,7 +77,7 @@ export async function measureReloads(): Promise<Figures> {
           took.push(performance.now() - begun);
         }
       });
-      const after = countPairs(household);
+      const after = await countPairs(household);
       rows.push({
         event,
         times,
@@ -141,7 +141,7 @@ export async function measureSpoofing(): Promise<Figures> {
     ];
     for (const { server, what } of cases) {
       const before = {
-        elements: countElements(household, 'map', 'esp_in'),
+        elements: await countElements(household, 'esp_in'),
         drops: await daemon.drops('esp_unknown'),
       };
       const socket = traffic.raw(server, ipProtocols.esp);
@@ -161,7 +161,7 @@ export async function measureSpoofing(): Promise<Figures> {
         from: what,
         spis: SPOOFED_SPIS,
         elements_before: before.elements,
-        elements_after: countElements(household, 'map', 'esp_in'),
+        elements_after: await countElements(household, 'esp_in'),
         dropped: (await daemon.drops('esp_unknown')) - before.drops,
         ...losses,
       });
