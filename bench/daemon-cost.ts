@@ -1,5 +1,6 @@
 // What the daemon itself costs: how long it takes to be ready, and how much memory it holds.
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Household } from '../lab/topologies/household.ts';
 import { spreadOf, type Cell, type Figures } from './figures.ts';
 import { countElements, countTracked, fillPairs, forgetPairs, Opener } from './fill.ts';
@@ -7,6 +8,7 @@ import { countElements, countTracked, fillPairs, forgetPairs, Opener } from './f
 const PAIRS = 100_000;
 const SESSIONS = 10_000;
 const STARTS = 10;
+const REST_MS = 5_000;
 /** What the daemon may hold, whatever the gateway carries. */
 const MOST_MEGABYTES = 150;
 
@@ -65,6 +67,7 @@ export async function measureMemory(): Promise<Figures> {
   const household = await Household.build();
   const { daemon } = household;
   const note = async (state: string): Promise<void> => {
+    await sleep(REST_MS);
     rows.push({
       state,
       pairs: await countElements(household, 'esp_in'),
@@ -118,7 +121,8 @@ export async function measureMemory(): Promise<Figures> {
     name: 'memory',
     title: `Memory of the daemon in megabytes; it may hold ${MOST_MEGABYTES}`,
     notes: [
-      'VmRSS, and VmHWM as the most since its start. A session is a connection on UDP 4500 and a pair.',
+      `VmRSS after ${REST_MS / 1000} s of rest, in which the daemon gives back what it needed for a moment; VmHWM as the`,
+      'most since its start. A session is a connection on UDP 4500 and a pair.',
     ],
     columns: [
       { key: 'state', heading: 'state' },

@@ -73,4 +73,13 @@ describe.skipIf(!process.env['THROUGHWAY_NETNS'])('TableReader', () => {
     await rejects(table.change(many), refusedWith('ENFILE'));
     strictEqual((await list()).length, 2);
   });
+
+  it('empties sets and maps, or none of them', async () => {
+    strictEqual((await list()).length, 2);
+    await rejects(table.flush(['pairs', 'missing']), refusedWith('ENOENT'));
+    strictEqual((await list()).length, 2);
+    await table.flush(['pairs']);
+    deepStrictEqual(await list(), []);
+    await table.flush([]);
+  });
 });

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parseIpv4 } from '../../src/core/address.ts';
 import { parseConfig } from '../../src/core/config/document.ts';
 import { planRuleset } from '../../src/core/policy/gateway.ts';
-import { renderForget, renderTransaction } from '../../src/core/policy/ruleset.ts';
+import { renderTransaction } from '../../src/core/policy/ruleset.ts';
 
 const folder = new URL('./', import.meta.url);
 
@@ -32,5 +32,6 @@ function renderCase(source: string): string {
     othersFilter: system.includes('others filter'),
     ownGreRemotes: remotes.map((one) => parseIpv4(one)!),
   });
-  return `${source.split('\n')[0]}\n${renderTransaction(ruleset, 'same-schema')}${renderForget(ruleset)}`;
+  const forgotten = ruleset.forget.map((name) => `# Emptied afterwards: ${name}\n`).join('');
+  return `${source.split('\n')[0]}\n${renderTransaction(ruleset, 'same-schema')}${forgotten}`;
 }

@@ -6,7 +6,6 @@ import { DROP_REASONS } from './counters.ts';
 import { planRuleset } from './gateway.ts';
 import {
   interfaceSet,
-  renderForget,
   renderTable,
   renderTransaction,
   rule,
@@ -72,14 +71,6 @@ describe('the text', () => {
     expect(renderTransaction(small, 'other-schema')).toBe(
       `add table inet throughway { comment "${TABLE_COMMENT}"; }\ndelete table inet throughway\nadd table inet throughway { comment "${TABLE_COMMENT}"; }\n${table}`,
     );
-  });
-
-  it('empties by itself what is to be forgotten, by its kind', () => {
-    expect(renderForget(small)).toBe('flush set inet throughway known\n');
-    expect(renderForget({ ...small, forget: ['kept', 'known'] })).toBe(
-      'flush set inet throughway known\nflush map inet throughway kept\n',
-    );
-    expect(renderForget({ ...small, forget: [] })).toBe('');
   });
 
   it('names the schema in the comment of the table', () => {

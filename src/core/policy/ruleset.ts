@@ -82,17 +82,6 @@ export function renderTransaction(ruleset: Ruleset, existing: 'same-schema' | 'o
   return `${begin.join('\n')}\n${renderTable(ruleset)}${end.join('')}`;
 }
 
-/**
- * What empties the sets and maps that are to be forgotten. Not part of the transaction above, whose
- * rules stop the traffic already: emptying a map of 100,000 takes a quarter of a second.
- */
-export function renderForget(ruleset: Ruleset): string {
-  return ruleset.declarations
-    .filter((one) => ruleset.forget.includes(one.name))
-    .map((one) => `flush ${one.kind} ${TABLE} ${one.name}\n`)
-    .join('');
-}
-
 /** For a match on one of several addresses. */
 export function addressSet(addresses: readonly string[]): string {
   return `{ ${addresses.join(', ')} }`;

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { corpus } from '../../../test/corpus/corpus.ts';
 import { bytesOf, damaged, readsOrRefuses, record, throwsWire } from '../../../test/wire-properties.ts';
-import { emitElementDump, emitElements, type NftElementDraft, parseElements } from './nft-elements.ts';
+import { emitWholeSet, emitElements, type NftElementDraft, parseElements } from './nft-elements.ts';
 import { parseMessages, parseText } from './netlink.ts';
 
 const draft = record<NftElementDraft>({
@@ -51,7 +51,7 @@ describe('nft elements', () => {
   });
 
   it('names the set that is asked for', () => {
-    const asked = emitElementDump('throughway', 'esp_in');
+    const asked = emitWholeSet('throughway', 'esp_in');
     strictEqual(asked[0], 1);
     strictEqual(parseText(asked.subarray(8)), 'throughway');
   });

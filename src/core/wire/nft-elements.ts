@@ -62,7 +62,7 @@ export function emitElements(table: string, set: string, elements: readonly NftE
 }
 
 /** The payload of NFT_MSG_GETSETELEM that lists a set. */
-export function emitElementDump(table: string, set: string, family: NftFamily = 'inet'): Uint8Array {
+export function emitWholeSet(table: string, set: string, family: NftFamily = 'inet'): Uint8Array {
   return withHeader(names(table, set), family);
 }
 
