@@ -4,12 +4,14 @@
 // the process that made it.
 import type { ChildProcess } from 'node:child_process';
 import { ADDRESSES, type Host } from '../lab/topologies/household.ts';
-import { until } from '../lab/wait.ts';
+import { Disproved, until } from '../lab/wait.ts';
 import { Machine, type Outcome } from './machine.ts';
 import { treePath, type TreeName } from './trees.ts';
 
 const MEMORY_MB = 128;
-const BOOT_MS = 90_000;
+/** Several times what it takes on a busy machine. */
+const BOOT_MS = 45_000;
+const BOOT_ATTEMPTS = 3;
 
 /** Loaded before anything asks for them: the first SA would wait for modprobe, seconds on a busy machine. */
 const MODULES = [
@@ -35,7 +37,7 @@ mount -t tmpfs tmp /tmp
 mkdir -p /run/lock /lib/modules
 ln -sfn /usr/lib/uml/modules/$(uname -r) /lib/modules/$(uname -r)
 stty raw -echo
-for module in ${MODULES}; do modprobe $module; done 2>/dev/null
+modprobe --all ${MODULES} 2>/dev/null
 [ -e /dev/ppp ] || mknod /dev/ppp c 108 0
 ip link set lo up
 ip link set vec0 name eth0
@@ -75,18 +77,7 @@ export class UserModeLinux extends Machine {
     this.put('/machine-init', INIT, 0o755);
     this.put('/etc/modprobe.d/machine.conf', SLOW_MODULES);
     const { namespace } = host;
-    // The host's cable becomes the machine's: a bridge between it and the TAP device.
-    const mac = namespace.run('cat', ['/sys/class/net/eth0/address']).trim();
-    namespace.ip(
-      'address flush dev eth0',
-      'link set eth0 down',
-      `link set eth0 address ${mac.replace(/^../, '06')}`,
-      'link add br0 type bridge',
-      'link set eth0 master br0',
-      'tuntap add tap0 mode tap',
-      'link set tap0 master br0',
-      ...['eth0', 'tap0', 'br0'].map((device) => `link set ${device} up`),
-    );
+    bridgeCable(host);
     this.#process = namespace.start(
       'setpriv',
       [
@@ -102,7 +93,7 @@ export class UserModeLinux extends Machine {
           'quiet',
         ],
         ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${this.root}`, 'rw', 'panic=1'],
-        `vec0:transport=tap,ifname=tap0,mac=${mac}`,
+        `vec0:transport=tap,ifname=tap0,mac=${macOf(host)}`,
         'init=/machine-init',
         ...['--', host.address, routerOf(host), host.name],
       ],
@@ -112,15 +103,26 @@ export class UserModeLinux extends Machine {
     this.#process.stderr!.on('data', (chunk: Buffer) => (this.#console += chunk.toString()));
   }
 
+  /** One that shows no sign of life is ended and started anew, twice at the most; the output says so. */
   static async boot(host: Host, tree: TreeName): Promise<UserModeLinux> {
-    const machine = new UserModeLinux(host, tree);
-    await until(
-      `${host.name} to boot`,
-      () => /^ready\r?$/m.test(machine.#console),
-      BOOT_MS,
-      () => machine.#console.slice(-1500),
-    );
-    return machine;
+    for (let attempt = 1; ; attempt += 1) {
+      const machine = new UserModeLinux(host, tree);
+      try {
+        await until(
+          `${host.name} to boot`,
+          () => /^ready\r?$/m.test(machine.#console),
+          BOOT_MS,
+          () => machine.#console.slice(-1500),
+        );
+        return machine;
+      } catch (error) {
+        machine.close();
+        if (!(error instanceof Disproved) || attempt === BOOT_ATTEMPTS) throw error;
+        process.stdout.write(
+          `${host.name} is started anew (${attempt} of ${BOOT_ATTEMPTS - 1}): ${error.message}\n`,
+        );
+      }
+    }
   }
 
   attempt(script: string, patienceMs = 30_000): Promise<Outcome> {
@@ -166,4 +168,26 @@ export class UserModeLinux extends Machine {
 
 function routerOf(host: Host): string {
   return host.address.startsWith('192.168.') ? ADDRESSES.gatewayLan : ADDRESSES.ispNet;
+}
+
+/** The host's cable becomes the machine's: a bridge between it and a TAP device, new ones when it is started anew. */
+function bridgeCable({ namespace }: Host): void {
+  const links = namespace.run('ip', ['-brief', 'link']);
+  namespace.ip(
+    ...['tap0', 'br0'].flatMap((device) =>
+      new RegExp(`^${device}\\b`, 'm').test(links) ? [`link delete ${device}`] : [],
+    ),
+    'address flush dev eth0',
+    'link add br0 type bridge',
+    'link set eth0 master br0',
+    'tuntap add tap0 mode tap',
+    'link set tap0 master br0',
+    ...['eth0', 'tap0', 'br0'].map((device) => `link set ${device} up`),
+  );
+}
+
+/** Never the cable's own, whose frames the bridge would keep for itself. */
+function macOf({ address }: Host): string {
+  const bytes = address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
+  return ['02', '00', ...bytes].join(':');
 }
