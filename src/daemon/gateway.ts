@@ -5,11 +5,8 @@ import { isInPrefix, parseIpv4, type Ipv4Address } from '../core/address.ts';
 import { inboundKey, outboundKey } from '../core/alg/esp-element.ts';
 import type { Territory } from '../core/alg/flow-table.ts';
 import type { SessionRecord } from '../core/alg/session-record.ts';
-import { parseConfig, setInText } from '../core/config/document.ts';
-import { renderProblem, type Problem } from '../core/config/problem.ts';
 import { PROTOCOLS, type Config, type Passthrough } from '../core/config/schema.ts';
 import { DROP_REASONS } from '../core/policy/counters.ts';
-import { filtersForwarded, filtersIngress, findForeignDrops } from '../core/policy/foreign.ts';
 import type { Count } from '../core/policy/fast-counts.ts';
 import { planRuleset } from '../core/policy/gateway.ts';
 import { renderTable } from '../core/policy/ruleset.ts';
@@ -29,10 +26,11 @@ import type { Nft } from '../linux/nft.ts';
 import { watchTables } from '../linux/nft-events.ts';
 import { hasLegacyRules } from '../linux/proc-net.ts';
 import { openXfrmMonitor, type XfrmMonitor } from '../linux/xfrm.ts';
+import { ConfigFile, parseChanged } from './config-file.ts';
 import { describeSwitch, telling, type Telling } from './event-log.ts';
 import { Failure, reasonOf } from './failure.ts';
 import { FastPathKeeper, type FastPathGround } from './fast-path.ts';
-import { readConfigText, stageConfigText, type StateDirectory } from './files.ts';
+import type { StateDirectory } from './files.ts';
 import {
   endDisabledFlows,
   endFlowsOfAddress,
@@ -41,14 +39,15 @@ import {
   type Ended,
 } from './flows.ts';
 import { describeInterface, interfaceTrouble, ipv4Prefix } from './interfaces.ts';
-import { KernelTable, listOtherTables } from './kernel-table.ts';
-import { LAST_GOOD, loadConfig } from './load-config.ts';
+import { KernelTable } from './kernel-table.ts';
 import type { Log } from './log.ts';
+import { OtherTables } from './other-tables.ts';
 import { OwnAssociations } from './own-associations.ts';
 import type { Released } from './sessions.ts';
 import type { InterfaceStatus, ObservationStatus, Status } from './status.ts';
 import { applySysctls, forwardingTrouble, restoreSysctls } from './sysctls.ts';
 import { readSystemState } from './system-state.ts';
+import { Troubles } from './troubles.ts';
 import { VERSION } from './version.ts';
 
 /** The kernel refused the ruleset, perhaps because memory was short: tried again then. */
@@ -56,6 +55,8 @@ const RETRY_MS = 1_000;
 /** For how long a change of our table by somebody else is worth telling, and how many are counted. */
 const RESTORED_MS = 600_000;
 const MOST_RESTORED = 1_000;
+/** The group of troubles that other tables make. */
+const FOREIGN = 'foreign';
 
 export interface GatewayOptions {
   /** The interfaces or their addresses may have changed. */
@@ -101,22 +102,19 @@ export class Gateway {
   readonly #table: KernelTable;
   readonly #own: OwnAssociations;
   readonly #startedAt = Date.now();
+  readonly #file: ConfigFile;
+  readonly #others: OtherTables;
+  readonly #troubles: Troubles;
   #config: Config;
-  #configProblems: Problem[];
   #links: LinkMonitor | null = null;
   #xfrm: XfrmMonitor | null = null;
   #system: SystemState = { wanAddress: null, ownGreRemotes: [], othersFilter: false };
-  /** Whether another table has rules on the way of forwarded packets. */
-  #othersFilter = false;
-  /** The same for packets as they come in. */
-  #othersIngress = false;
   #fastPath: FastPathKeeper | null = null;
   /** Null before the first ruleset. */
   #layout: Layout | null = null;
   /** What is learned in the kernel belongs to this address. */
   #learnedAddress: Ipv4Address | null = null;
   #tables: { close(): void } | null = null;
-  #troubles = new Map<string, string>();
   /** When our table was put back, on the process's own clock. */
   readonly #restored: number[] = [];
   #queue: Promise<unknown> = Promise.resolve();
@@ -124,12 +122,12 @@ export class Gateway {
   /** Throws Failure when there is no configuration to run on. */
   constructor(options: GatewayOptions) {
     this.#options = options;
-    const { config, problems } = loadConfig(options.configPath, options.state);
+    this.#file = new ConfigFile(options.configPath, options.state, options.log);
+    this.#config = this.#file.load();
     this.#table = new KernelTable(options.nft);
     this.#own = new OwnAssociations(this.#table);
-    this.#config = config;
-    this.#configProblems = problems;
-    this.#tellConfigProblems();
+    this.#others = new OtherTables(options.nft);
+    this.#troubles = new Troubles(options.log, options.tell);
   }
 
   get passthrough(): Passthrough {
@@ -150,7 +148,7 @@ export class Gateway {
           this.#options.onTerritory(this.territory());
         });
       },
-      onError: (error) => this.#trouble('links', `The interfaces cannot be read: ${error.message}`),
+      onError: (error) => this.#troubles.set('links', `The interfaces cannot be read: ${error.message}`),
     });
     await this.#lookAtOthers();
     try {
@@ -162,7 +160,8 @@ export class Gateway {
     }
     this.#xfrm = await openXfrmMonitor({
       onChange: () => void this.#inTurn(() => this.#markOwnAssociations()),
-      onError: (error) => this.#trouble('xfrm', `The gateway's own IPsec cannot be read: ${error.message}`),
+      onError: (error) =>
+        this.#troubles.set('xfrm', `The gateway's own IPsec cannot be read: ${error.message}`),
     });
     await this.#markOwnAssociations();
     this.#tables = watchTables((tables) => void this.#inTurn(() => this.#reconcile(tables)));
@@ -174,7 +173,7 @@ export class Gateway {
       ground: () => this.#fastPathGround(),
       inTurn: (work) => this.#inTurn(work),
     });
-    this.#keepLastGood();
+    this.#file.keepOwn();
   }
 
   /** What busy ESP has carried beside the counters of `esp_in` and `esp_out`, for one of their elements. */
@@ -186,7 +185,7 @@ export class Gateway {
   #fastPathGround(): FastPathGround | null {
     const { wanAddress, othersFilter } = this.#system;
     const { ipsec } = this.#config.passthrough;
-    if (wanAddress === null || ipsec === 'disabled' || othersFilter || this.#othersIngress) return null;
+    if (wanAddress === null || ipsec === 'disabled' || othersFilter || this.#others.ingress) return null;
     if ((this.#xfrm?.snapshot().length ?? 0) > 0 || hasLegacyRules()) return null;
     const { wan, lan } = this.#config.interfaces;
     return { wan, lan, wanAddress, isEarly: this.#layout === 'early' };
@@ -197,24 +196,9 @@ export class Gateway {
    * Resolves to the connections ended. Throws Failure, and then file and ruleset are as they were.
    */
   async setPassthrough(change: Partial<Passthrough>): Promise<Ended> {
-    const { ended } = await this.change((text) => {
-      const path = this.#options.configPath;
-      let config = this.#parseOwn(
-        text,
-        `The configuration "${path}" is broken, so nothing was changed in it. Correct it first.`,
-      );
-      const wanted = { ...this.#config.passthrough, ...change };
-      let changed = text;
-      for (const protocol of PROTOCOLS) {
-        if (config.passthrough[protocol] === wanted[protocol]) continue;
-        changed = setInText(changed, ['passthrough', protocol], wanted[protocol]);
-        config = this.#parseOwn(
-          changed,
-          'The changed configuration would be broken, so nothing was changed.',
-        );
-      }
-      return changed;
-    });
+    const { ended } = await this.change((text) =>
+      this.#file.withPassthrough(text, { ...this.#config.passthrough, ...change }),
+    );
     return ended;
   }
 
@@ -224,18 +208,14 @@ export class Gateway {
    */
   change(edit: (text: string) => string): Promise<ConfigChange> {
     return this.#inTurn(async () => {
-      const path = this.#options.configPath;
-      const former = readConfigText(path);
+      const former = this.#file.readText();
       const text = edit(former);
-      const config = this.#parseOwn(
-        text,
-        'The changed configuration would be broken, so nothing was changed.',
-      );
+      const config = parseChanged(text);
       const before = this.#config;
       const change = { former, text, before, after: config };
       const isSame = JSON.stringify(before) === JSON.stringify(config);
       if (isSame && text === former) return { ...change, ended: {} };
-      const staged = stageConfigText(path, text);
+      const staged = this.#file.stage(text);
       let ended: Ended;
       try {
         ended = await this.#enforce(config);
@@ -250,21 +230,20 @@ export class Gateway {
         await this.#enforce(before);
         throw error;
       }
-      this.#configProblems = [];
       for (const protocol of PROTOCOLS) {
         const value = config.passthrough[protocol];
         if (before.passthrough[protocol] === value) continue;
         this.#options.log('info', `${protocol} passthrough ${value}`, { ended: ended[protocol] ?? 0 });
         this.#options.tell(describeSwitch(protocol, value, ended[protocol] ?? 0));
       }
-      this.#keepLastGood(text);
+      this.#file.keep(text);
       return { ...change, ended };
     });
   }
 
   /** The text of the file, also when it is broken. Throws Failure. */
   readText(): string {
-    return readConfigText(this.#options.configPath);
+    return this.#file.readText();
   }
 
   /** The ruleset that `config` would bring, and what it would be for the one in force. */
@@ -280,20 +259,9 @@ export class Gateway {
   /** Reads the file again. A broken one changes nothing, and its problems are told. Throws Failure. */
   reload(): Promise<void> {
     return this.#inTurn(async () => {
-      const text = readConfigText(this.#options.configPath);
-      const read = parseConfig(text);
-      if ('problems' in read) {
-        this.#configProblems = read.problems;
-        this.#tellConfigProblems();
-        throw new Failure(
-          'config-invalid',
-          `The configuration "${this.#options.configPath}" is broken; the former one stays in force.`,
-          read.problems,
-        );
-      }
-      await this.#enforce(read.config);
-      this.#configProblems = [];
-      this.#keepLastGood(text);
+      const { text, config } = this.#file.read();
+      await this.#enforce(config);
+      this.#file.keep(text);
       this.#options.log('info', 'configuration reloaded');
       this.#options.tell(telling('config', 'info', 'The configuration was read again and is in force.'));
     });
@@ -326,13 +294,13 @@ export class Gateway {
   async examine(): Promise<Examination> {
     return {
       config: this.#config,
-      configProblems: this.#configProblems.map(renderProblem),
+      configProblems: this.#file.problems,
       links: this.#links?.snapshot() ?? [],
       defaultRoutes: this.#links?.defaultRoutes() ?? [],
       table: await this.#table.state(),
       restored: this.#restored.filter((at) => performance.now() - at < RESTORED_MS).length,
-      others: await listOtherTables(this.#options.nft),
-      troubles: [...this.#troubles].filter(([key]) => !key.startsWith('foreign ')).map(([, told]) => told),
+      others: await this.#others.list(),
+      troubles: this.#troubles.list(FOREIGN),
     };
   }
 
@@ -343,8 +311,7 @@ export class Gateway {
 
   /** Files that this machine has written: the clock cannot be before them. */
   get files(): string[] {
-    const { configPath, state } = this.#options;
-    return [configPath, state.path];
+    return [this.#file.path, this.#options.state.path];
   }
 
   renderRuleset(): string {
@@ -384,13 +351,6 @@ export class Gateway {
     return result;
   }
 
-  /** Throws Failure with `refusal` and every problem. */
-  #parseOwn(text: string, refusal: string): Config {
-    const read = parseConfig(text);
-    if ('problems' in read) throw new Failure('config-invalid', refusal, read.problems);
-    return read.config;
-  }
-
   /** Brings the kernel to `config` and the system as it is now; a refusal leaves all as it was. Throws Failure. */
   async #enforce(config: Config): Promise<Ended> {
     const system = this.#readSystem(config);
@@ -398,7 +358,7 @@ export class Gateway {
     const address = system.wanAddress;
     const forgetAddress = address !== null && former !== null && address !== former;
     for (const sentence of applySysctls(this.#options.state, config.interfaces.lan))
-      this.#trouble(`sysctl ${sentence}`, sentence);
+      this.#troubles.set(`sysctl ${sentence}`, sentence);
     await this.#table.apply(planRuleset(config, system, { forgetAddress }), this.#fastPath?.removal);
     this.#fastPath?.removed();
     const layout = layoutOf(config, system);
@@ -408,7 +368,7 @@ export class Gateway {
     this.#options.onConfig(config);
     this.#system = system;
     if (address !== null) this.#learnedAddress = address;
-    this.#clear('table');
+    this.#troubles.set('table', null);
     this.#options.onTerritory(this.territory());
     if (forgetAddress) {
       const entries = await endFlowsOfAddress(former);
@@ -421,7 +381,7 @@ export class Gateway {
   }
 
   #readSystem({ interfaces }: Config): SystemState {
-    return readSystemState(this.#links?.snapshot() ?? [], interfaces.wan, this.#othersFilter);
+    return readSystemState(this.#links?.snapshot() ?? [], interfaces.wan, this.#others.filter);
   }
 
   /** Which addresses are whose, as the interfaces are now. */
@@ -462,7 +422,7 @@ export class Gateway {
     try {
       await this.#enforce(this.#config);
     } catch (error) {
-      this.#trouble('table', reasonOf(error));
+      this.#troubles.set('table', reasonOf(error));
       setTimeout(() => void this.#inTurn(() => this.#enforceAgain()), RETRY_MS).unref();
     }
   }
@@ -497,14 +457,7 @@ export class Gateway {
       }),
     );
     try {
-      const others = await listOtherTables(this.#options.nft);
-      this.#othersFilter = filtersForwarded(others) || hasLegacyRules();
-      this.#othersIngress = filtersIngress(others);
-      const found = findForeignDrops(others, { wan, lan, prefixes });
-      const keys = new Set(found.map((sentence) => `foreign ${sentence}`));
-      for (const key of this.#troubles.keys())
-        if (key.startsWith('foreign ') && !keys.has(key)) this.#troubles.delete(key);
-      for (const sentence of found) this.#trouble(`foreign ${sentence}`, sentence);
+      this.#troubles.setGroup(FOREIGN, await this.#others.look({ wan, lan, prefixes }));
     } catch (error) {
       this.#options.log('warn', 'the other tables cannot be read', { reason: reasonOf(error) });
     }
@@ -515,8 +468,8 @@ export class Gateway {
   }
 
   #problems(): string[] {
-    const sentences = this.#configProblems.map(
-      (problem) => `The configuration is broken and the last good one is in force: ${renderProblem(problem)}`,
+    const sentences = this.#file.problems.map(
+      (problem) => `The configuration is broken and the last good one is in force: ${problem}`,
     );
     const { wan, lan } = this.#config.interfaces;
     const troubles = [
@@ -524,25 +477,12 @@ export class Gateway {
       ...lan.map((name) => interfaceTrouble('LAN', this.#describe(name))),
       forwardingTrouble(),
     ];
-    return [...sentences, ...troubles.filter((one) => one !== null), ...this.#troubles.values()];
-  }
-
-  /** A sentence that `status` shows until it is cleared; told in the log once. */
-  #trouble(key: string, sentence: string): void {
-    if (this.#troubles.get(key) === sentence) return;
-    this.#troubles.set(key, sentence);
-    this.#options.log('warn', sentence);
-    this.#options.tell(telling('system', 'warn', sentence));
-  }
-
-  #clear(key: string): void {
-    this.#troubles.delete(key);
+    return [...sentences, ...troubles.filter((one) => one !== null), ...this.#troubles.list()];
   }
 
   /** Other parts of the daemon report here what is wrong with them, each under a key of its own; null: nothing. */
   tellTrouble(key: string, sentence: string | null): void {
-    if (sentence === null) this.#clear(key);
-    else this.#trouble(key, sentence);
+    this.#troubles.set(key, sentence);
   }
 
   /** The interfaces of the LANs that are there. */
@@ -566,20 +506,5 @@ export class Gateway {
       this.#options.log('info', 'a session was ended on request', { session: session.id, connections });
       return { connections, associations: sas.length };
     });
-  }
-
-  #tellConfigProblems(): void {
-    for (const problem of this.#configProblems) {
-      this.#options.log(
-        'error',
-        `the configuration is broken, the last good one is in force: ${renderProblem(problem)}`,
-        problem.line === undefined ? {} : { line: problem.line },
-      );
-    }
-  }
-
-  #keepLastGood(text?: string): void {
-    if (this.#configProblems.length > 0) return;
-    this.#options.state.write(LAST_GOOD, text ?? readConfigText(this.#options.configPath));
   }
 }
