@@ -1,9 +1,8 @@
 // The man pages, from what `--help` and the schema are made of: throughway(8) from the table of commands,
 // throughway.yaml(5) from the schema. man(7), man-pages(7).
-import { z } from 'zod';
 import { DEFAULTS, type Command } from '../src/cli/command.ts';
 import { EXIT_STATUSES, SUMMARY } from '../src/cli/help.ts';
-import { configSchema } from '../src/core/config/schema.ts';
+import { schemaTree, type SchemaNode } from '../src/core/config/reference.ts';
 
 const escape = (text: string): string =>
   text
@@ -62,19 +61,6 @@ export function renderCommandsPage(commands: readonly Command[], version: string
   return `${lines.join('\n')}\n`;
 }
 
-interface Node {
-  readonly title?: string;
-  readonly description?: string;
-  readonly unit?: string;
-  readonly default?: unknown;
-  readonly type?: string;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly properties?: Readonly<Record<string, Node>>;
-}
-
 export function renderConfigPage(version: string): string {
   const lines = [
     ...page('throughway.yaml', 5, version, 'configuration of the VPN passthrough gateway'),
@@ -92,7 +78,7 @@ export function renderConfigPage(version: string): string {
     '.fi',
     '.SH SETTINGS',
   ];
-  const walk = (name: string, node: Node): void => {
+  const walk = (name: string, node: SchemaNode): void => {
     for (const [key, setting] of Object.entries(node.properties ?? {})) {
       const path = name ? `${name}.${key}` : key;
       if (setting.properties) {
@@ -105,12 +91,12 @@ export function renderConfigPage(version: string): string {
       if (facts) lines.push('.br', escape(`${facts[0]!.toUpperCase()}${facts.slice(1)}.`));
     }
   };
-  walk('', z.toJSONSchema(configSchema, { io: 'input' }) as Node);
+  walk('', schemaTree());
   lines.push('.SH SEE ALSO', `${bold('throughway')}(8)`);
   return `${lines.join('\n')}\n`;
 }
 
-function allowed(setting: Node): string {
+function allowed(setting: SchemaNode): string {
   if (setting.const !== undefined) return `allowed: ${JSON.stringify(setting.const)}`;
   if (setting.enum) return `allowed: ${setting.enum.join(' or ')}`;
   if (setting.minimum !== undefined && setting.maximum !== undefined)
@@ -119,6 +105,6 @@ function allowed(setting: Node): string {
   return setting.type === 'array' ? 'a list' : '';
 }
 
-function fallback(setting: Node): string {
+function fallback(setting: SchemaNode): string {
   return setting.default === undefined ? '' : `default: ${JSON.stringify(setting.default)}`;
 }

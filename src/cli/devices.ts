@@ -1,10 +1,11 @@
 // `throughway devices` and `throughway name-device DEVICE NAME`: who is behind the gateway, and what a person
 // calls it.
+import { PROTOCOL_NAMES } from '../core/alg/protocol-names.ts';
 import type { Device } from '../daemon/api/session.ts';
 import { callDaemon, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, type Command } from './command.ts';
 import { renderTable, type Column } from './table.ts';
-import { PROTOCOL_NAMES, renderDuration } from './words.ts';
+import { renderDuration } from './words.ts';
 
 export const devicesCommand: Command = {
   name: 'devices',

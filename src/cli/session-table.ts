@@ -1,8 +1,9 @@
 // The table of sessions, for `throughway sessions` and its `--watch`: one line for each, and a sentence
 // under those that have a trouble. Pure.
+import { PROTOCOL_NAMES } from '../core/alg/protocol-names.ts';
 import type { Session } from '../daemon/api/session.ts';
 import { fit, renderTable, wrap, type Column } from './table.ts';
-import { paint, PROTOCOL_NAMES, renderBytes, renderDuration, STATE_COLOURS } from './words.ts';
+import { paint, renderBytes, renderDuration, STATE_COLOURS } from './words.ts';
 
 export interface TableStyle {
   /** Of the terminal, or Infinity. */

@@ -1,9 +1,10 @@
 // `throughway session ID`: everything known of one session, and its history as a transcript.
+import { PROTOCOL_NAMES } from '../core/alg/protocol-names.ts';
 import type { SessionStory } from '../daemon/api/session.ts';
 import { callDaemon, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, type Command } from './command.ts';
 import { deviceOf, serverOf } from './session-table.ts';
-import { PROTOCOL_NAMES, renderBytes, renderDuration, renderTime } from './words.ts';
+import { renderBytes, renderDuration, renderTime } from './words.ts';
 
 export const sessionCommand: Command = {
   name: 'session',

@@ -1,5 +1,5 @@
 // Figures and times as people read them, and colours where the terminal has them.
-import type { SessionProtocol, SessionState } from '../daemon/api/session.ts';
+import type { SessionState } from '../daemon/api/session.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
@@ -36,19 +36,6 @@ export function renderTime(rfc3339: string): string {
   const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   return `${date} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
-
-export const PROTOCOL_NAMES: Readonly<Record<SessionProtocol, string>> = {
-  ipsec: 'IPsec',
-  'ipsec-nat-t': 'IPsec NAT-T',
-  pptp: 'PPTP',
-  l2tp: 'L2TP',
-  l2tpv3: 'L2TPv3',
-  openvpn: 'OpenVPN',
-  wireguard: 'WireGuard',
-  sstp: 'SSTP',
-  softether: 'SoftEther',
-  anyconnect: 'AnyConnect',
-};
 
 export const STATE_COLOURS: Readonly<Record<SessionState, number>> = {
   negotiating: 36,

@@ -11,7 +11,7 @@ import {
 } from '../core/alg/session-record.ts';
 import { renderSessionEffect, renderSessionInput } from '../core/alg/session-transcript.ts';
 import type { SessionEffect } from '../core/alg/session-table.ts';
-import { PROTOCOL_TITLES } from '../core/alg/session-words.ts';
+import { PROTOCOL_NAMES } from '../core/alg/protocol-names.ts';
 import { SessionMachine, type SessionInput } from '../core/alg/sessions.ts';
 import { renderPairingEffect } from '../core/alg/transcript.ts';
 import type { Session, SessionProtocol, SessionState, SessionStory } from './api/session.ts';
@@ -250,7 +250,7 @@ export class Sessions {
       events.tell({
         kind: 'session',
         level,
-        what: `${devices.call(session.client)}, ${PROTOCOL_TITLES[session.protocol]} with ${session.server}: ${what}`,
+        what: `${devices.call(session.client)}, ${PROTOCOL_NAMES[session.protocol]} with ${session.server}: ${what}`,
         session: String(session.id),
         device: devices.identify(session.client).id,
       });

@@ -7,7 +7,7 @@ import {
   type SessionState,
   type SwitchName,
 } from './session-record.ts';
-import { PROTOCOL_TITLES } from './session-words.ts';
+import { PROTOCOL_NAMES } from './protocol-names.ts';
 
 /** A first message is sent again after one to four seconds; who has not answered by now is not there. */
 export const ANSWER_MS = 8_000;
@@ -49,7 +49,7 @@ export function judge(session: SessionRecord, around: Surroundings): Judgement {
   const { now } = around;
   const lastSeen = Math.max(session.since, session.lastOut ?? -Infinity, session.lastIn ?? -Infinity);
   const governing = switchOfProtocol(session.protocol);
-  const title = PROTOCOL_TITLES[session.protocol];
+  const title = PROTOCOL_NAMES[session.protocol];
   if (governing !== null && around.disabled.has(governing)) {
     const page = { ipsec: 'IPSec', pptp: 'PPTP', l2tp: 'L2TP' }[governing];
     return {

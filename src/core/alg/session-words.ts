@@ -1,20 +1,5 @@
-// What the codes of PPTP, L2TP and IKE mean, as the words of a person, and what protocols are
-// called. RFC 2637 2.2 to 2.16, RFC 2661 4.4.2, RFC 2408 3.14.1, RFC 7296 3.10.1.
-import type { SessionProtocol } from './session-record.ts';
-
-export const PROTOCOL_TITLES: Readonly<Record<SessionProtocol, string>> = {
-  ipsec: 'IPsec',
-  'ipsec-nat-t': 'IPsec (NAT-T)',
-  pptp: 'PPTP',
-  l2tp: 'L2TP',
-  l2tpv3: 'L2TPv3',
-  openvpn: 'OpenVPN',
-  wireguard: 'WireGuard',
-  sstp: 'SSTP',
-  softether: 'SoftEther',
-  anyconnect: 'AnyConnect',
-};
-
+// What the codes of PPTP, L2TP and IKE mean, as the words of a person: RFC 2637 2.2 to 2.16, RFC 2661
+// 4.4.2, RFC 2408 3.14.1, RFC 7296 3.10.1.
 const unknown = (what: string, code: number): string => `${what} ${code}, which no standard names`;
 
 /** RFC 2637 2.2. */

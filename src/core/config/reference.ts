@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
-interface Node {
+/** A part of the schema as JSON Schema has it. */
+export interface SchemaNode {
   readonly title?: string;
   readonly description?: string;
   readonly unit?: string;
@@ -12,13 +13,18 @@ interface Node {
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
-  readonly properties?: Readonly<Record<string, Node>>;
-  readonly items?: Node;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+}
+
+/** The whole schema, as a file may have it. */
+export function schemaTree(): SchemaNode {
+  return z.toJSONSchema(configSchema, { io: 'input' }) as SchemaNode;
 }
 
 /** One section for each group of settings, one row for each setting. */
 export function renderReference(): string {
-  const root = z.toJSONSchema(configSchema, { io: 'input' }) as Node;
+  const root = schemaTree();
   const lines = [
     '# Configuration',
     '',
@@ -26,7 +32,7 @@ export function renderReference(): string {
     'file at once. After a change by hand, send the daemon SIGHUP; a broken file changes nothing. This page is made from',
     'the schema by `npm run golden`.',
   ];
-  const group = (name: string, node: Node): void => {
+  const group = (name: string, node: SchemaNode): void => {
     lines.push(
       '',
       `## ${name || 'The file'}`,
@@ -50,7 +56,7 @@ export function renderReference(): string {
   return `${lines.join('\n')}\n`;
 }
 
-function allowed(setting: Node): string {
+function allowed(setting: SchemaNode): string {
   if (setting.const !== undefined) return `\`${JSON.stringify(setting.const)}\``;
   if (setting.enum) return setting.enum.map((one) => `\`${String(one)}\``).join(' or ');
   if (setting.type === 'integer')

@@ -170,7 +170,7 @@ it('a refusal is told in the words of the session, and names the device', () => 
     nameOf: () => 'laptop',
   });
   expect(found).toMatchObject({ cause: 'server-refuses', level: 'fault', device: '192.168.1.11' });
-  expect(found!.what).toBe('IPsec (NAT-T) of laptop to 203.0.113.1 is refused by its server.');
+  expect(found!.what).toBe('IPsec NAT-T of laptop to 203.0.113.1 is refused by its server.');
   expect(found!.evidence).toContain('NO_PROPOSAL_CHOSEN');
 });
 

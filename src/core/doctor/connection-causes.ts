@@ -3,7 +3,7 @@
 import { isInPrefix, parseIpv4, PRIVATE_NETWORKS } from '../address.ts';
 import type { Instant } from '../alg/machine.ts';
 import type { SessionProtocol, SessionRecord } from '../alg/session-record.ts';
-import { PROTOCOL_TITLES } from '../alg/session-words.ts';
+import { PROTOCOL_NAMES } from '../alg/protocol-names.ts';
 import type { Verdict } from '../probe/attempt.ts';
 import { speaks } from '../probe/probes.ts';
 import type { Cause, Finding } from './finding.ts';
@@ -72,7 +72,7 @@ export function connectionFindings(connections: Connections): Finding[] {
 type Tell = (cause: Cause, what: string, evidence: string, remedy: string) => Finding;
 
 function teller(session: Readonly<SessionRecord>, { nameOf }: Connections): Tell {
-  const title = PROTOCOL_TITLES[session.protocol];
+  const title = PROTOCOL_NAMES[session.protocol];
   return (cause, what, evidence, remedy) => ({
     cause,
     level: 'fault',
@@ -191,7 +191,7 @@ function blockedOrDown(
     return tell(
       'other-protocol',
       'gets no answer: the server answers only another protocol',
-      `It answers ${spoken.join(', ')}, and not ${PROTOCOL_TITLES[protocol]}. ${sent}`,
+      `It answers ${spoken.join(', ')}, and not ${PROTOCOL_NAMES[protocol]}. ${sent}`,
       'Set the device to a protocol that the server answers; "throughway probe" lists them.',
     );
   }

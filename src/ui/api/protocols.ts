@@ -1,4 +1,5 @@
 // What the pages know of protocols: their names as people write them, and the switch that governs each.
+import { PROTOCOL_NAMES } from '../../core/alg/protocol-names.ts';
 import type { Protocol } from '../../core/config/schema.ts';
 import type { SessionProtocol, SessionState } from '../../daemon/api/session.ts';
 
@@ -11,19 +12,7 @@ export const SWITCH_NAMES: Readonly<Record<Protocol, string>> = {
   l2tp: 'L2TP Passthrough',
 };
 
-export const PROTOCOL_NAMES: Readonly<Record<SessionProtocol, string>> = {
-  ipsec: 'IPsec',
-  'ipsec-nat-t': 'IPsec NAT-T',
-  pptp: 'PPTP',
-  l2tp: 'L2TP',
-  l2tpv3: 'L2TPv3',
-  openvpn: 'OpenVPN',
-  wireguard: 'WireGuard',
-  sstp: 'SSTP',
-  softether: 'SoftEther',
-  anyconnect: 'AnyConnect',
-};
-
+export { PROTOCOL_NAMES };
 export const PROTOCOL_LIST = Object.keys(PROTOCOL_NAMES) as SessionProtocol[];
 
 const GOVERNED: Partial<Record<SessionProtocol, Protocol>> = {
