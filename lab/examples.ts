@@ -40,7 +40,7 @@ export const NOT_HERE: readonly { readonly lines: RegExp; readonly why: string }
     why: 'needs another firewall: package:test plays it beside each',
   },
   { lines: /^sudo modprobe /, why: "loads modules into the machine's own kernel" },
-  { lines: /^podman /, why: 'needs a container engine; manual.test.ts checks what the container file names' },
+  { lines: /^podman /, why: 'needs a container engine: package:test plays it' },
   { lines: /^throughway selftest$/, why: 'puts up a lab of its own: package:test plays it' },
   {
     lines: /^throughway selftest --through /,

@@ -21,11 +21,16 @@ export function arm64Forbidden(): string | null {
   return null;
 }
 
-/** Unpacks, runs and throws Disproved; returns a word on what was found. */
-export function playArm64(deb: string, folder: string): string {
+/** The libraries as an archive, fetched once. */
+export function bringLibraries(): Promise<string> {
+  return bringDebian({ packages: LIBRARIES, architecture: 'arm64', variant: 'extract' });
+}
+
+/** Unpacks, runs and throws Disproved; resolves to a word on what was found. */
+export async function playArm64(deb: string, folder: string): Promise<string> {
   const [system, unpacked] = [join(folder, 'system'), join(folder, 'unpacked')];
   for (const one of [system, unpacked]) mkdirSync(one, { recursive: true });
-  const archive = bringDebian({ packages: LIBRARIES, architecture: 'arm64', variant: 'extract' });
+  const archive = await bringLibraries();
   runTool('tar', ['--extract', '--file', archive, '--directory', system, '--exclude=./dev/*']);
   runTool('dpkg-deb', ['--extract', deb, unpacked]);
   const app = join(unpacked, 'usr/lib/throughway');

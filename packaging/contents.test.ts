@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../src/cli/commands.ts';
@@ -10,6 +10,7 @@ import { licenseFile, runtimeFiles } from './modules.ts';
 import { renderCopyright, renderSbom } from './sbom.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const EDITION = { version: '1.2.3', epochSeconds: 0 };
 const packages = readRuntimePackages(`${root}/package-lock.json`, 'amd64');
 const manifest = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as {
   version: string;
@@ -46,6 +47,29 @@ describe('the packages that are shipped', () => {
   it('come with a licence that allows it', () => {
     const allowed = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD', 'BlueOak-1.0.0'];
     for (const { license, name } of packages) expect([name, allowed.includes(license)]).toEqual([name, true]);
+  });
+
+  it('are had from the lockfile only, with checksums, without install scripts and without an audit', () => {
+    const settings = readFileSync(`${root}/.npmrc`, 'utf8').split('\n');
+    for (const line of ['ignore-scripts=true', 'save-exact=true', 'audit=false'])
+      expect(settings).toContain(line);
+    const { packages: all } = JSON.parse(readFileSync(`${root}/package-lock.json`, 'utf8')) as {
+      packages: Record<string, { integrity?: string; link?: boolean; inBundle?: boolean }>;
+    };
+    for (const [path, one] of Object.entries(all))
+      if (path !== '' && !one.inBundle)
+        expect([path, one.link ?? false, one.integrity]).toEqual([
+          path,
+          false,
+          expect.stringMatching(/^sha512-/),
+        ]);
+    for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }))
+      expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+$/)]);
+    const scripts = globSync(['scripts/**/*', 'packaging/**/*', '.ci/*', 'package.json'], { cwd: root })
+      .filter((path) => /\.(ts|mjs|json)$|^\.ci\//.test(path) && !path.endsWith('.test.ts'))
+      .map((path) => [path, readFileSync(`${root}/${path}`, 'utf8')] as const);
+    expect(scripts.length).toBeGreaterThan(20);
+    for (const [path, text] of scripts) expect([path, /npm audit|'audit'/.test(text)]).toEqual([path, false]);
   });
 
   it('leave types, tests and documentation behind', () => {
@@ -91,7 +115,7 @@ describe('the manual pages', () => {
   const plain = (text: string): string => text.replaceAll('\\-', '-').replaceAll(/\\f[BIR]/g, '');
 
   it('throughway(8) has every command and option', () => {
-    const page = plain(renderCommandsPage(COMMANDS, '1.2.3'));
+    const page = plain(renderCommandsPage(COMMANDS, EDITION));
     for (const command of COMMANDS) {
       expect(page).toContain(`.SS ${[command.name, ...command.args].join(' ')}\n`);
       for (const option of command.options) expect(page).toContain(`--${option.name}`);
@@ -99,14 +123,14 @@ describe('the manual pages', () => {
   });
 
   it('throughway.yaml(5) has every setting', () => {
-    const page = plain(renderConfigPage('1.2.3'));
+    const page = plain(renderConfigPage(EDITION));
     for (const name of Object.keys(configSchema.shape)) expect(page).toContain(name);
     expect(page).toContain('timeouts.vpn_udp_seconds\n');
     expect(page).toContain('Allowed: 120 to 86400 seconds; default: 330.');
   });
 
   it('have no line that troff takes for a request of its own', () => {
-    for (const page of [renderCommandsPage(COMMANDS, '1'), renderConfigPage('1')])
+    for (const page of [renderCommandsPage(COMMANDS, EDITION), renderConfigPage(EDITION)])
       for (const line of page.split('\n'))
         expect(line).toMatch(/^(?:[^.']|\.(?:TH|SH|SS|TP|PP|B|I|br|nf|fi|RS|RE)\b|$)/);
   });

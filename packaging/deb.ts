@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { renderCompletion } from '../src/cli/completion.ts';
+import { TOPICS } from '../src/core/advice/topics.ts';
+import { settingNames } from '../src/core/config/document.ts';
 import { stripElf } from './elf.ts';
 import { isNode, readRuntimePackages, type Architecture, type LockedPackage } from './lockfile.ts';
 import { renderCommandsPage, renderConfigPage } from './man.ts';
@@ -138,12 +140,17 @@ function laySystemFiles(tree: Tree, { root, product, epochSeconds }: DebOptions)
     readFileSync(join(root, 'packaging/throughway.service')),
   );
   tree.makeFolder('etc/throughway');
+  const edition = { version: product.version, epochSeconds };
   const gzip = (text: string): Buffer => gzipSync(text, { level: 9 });
-  tree.write('usr/share/man/man8/throughway.8.gz', gzip(renderCommandsPage(COMMANDS, product.version)));
-  tree.write('usr/share/man/man5/throughway.yaml.5.gz', gzip(renderConfigPage(product.version)));
-  tree.write('usr/share/bash-completion/completions/throughway', renderCompletion('bash', COMMANDS));
-  tree.write('usr/share/zsh/vendor-completions/_throughway', renderCompletion('zsh', COMMANDS));
-  tree.write('usr/share/fish/vendor_completions.d/throughway.fish', renderCompletion('fish', COMMANDS));
+  tree.write('usr/share/man/man8/throughway.8.gz', gzip(renderCommandsPage(COMMANDS, edition)));
+  tree.write('usr/share/man/man5/throughway.yaml.5.gz', gzip(renderConfigPage(edition)));
+  const named = { topics: TOPICS.map((one) => one.name), settings: settingNames() };
+  tree.write('usr/share/bash-completion/completions/throughway', renderCompletion('bash', COMMANDS, named));
+  tree.write('usr/share/zsh/vendor-completions/_throughway', renderCompletion('zsh', COMMANDS, named));
+  tree.write(
+    'usr/share/fish/vendor_completions.d/throughway.fish',
+    renderCompletion('fish', COMMANDS, named),
+  );
   const date = new Date(epochSeconds * 1000).toUTCString().replace('GMT', '+0000');
   const entry = `${product.name} (${product.version}) unstable; urgency=medium\n\n  * See NEWS.gz for what has changed.\n\n -- ${MAINTAINER}  ${date}\n`;
   tree.write(`${DOC}/changelog.gz`, gzip(entry));

@@ -16,6 +16,7 @@ const PACKAGES = [
   'dbus',
   'dnsmasq',
   'iproute2',
+  'kmod',
   'libnftables1',
   'libstdc++6',
   'nftables',
@@ -30,12 +31,12 @@ interface DebianOptions {
   readonly variant?: 'minbase' | 'extract';
 }
 
-/** A clean Debian as an archive; made once by mmdebstrap, which fetches Debian's packages. Throws LinuxError. */
-export function bringDebian({
+/** A clean Debian as an archive; made once by mmdebstrap, which fetches Debian's packages. Rejects with its last words. */
+export async function bringDebian({
   packages = PACKAGES,
   architecture = 'native',
   variant = 'minbase',
-}: DebianOptions = {}): string {
+}: DebianOptions = {}): Promise<string> {
   const key = createHash('sha256')
     .update([SUITE, ...packages].join())
     .digest('hex')
@@ -47,11 +48,24 @@ export function bringDebian({
   if (!existsSync(archive)) {
     mkdirSync(join(ROOT, 'node_modules', '.cache'), { recursive: true });
     const options = architecture === 'native' ? [] : [`--architectures=${architecture}`];
-    const included = `--include=${packages.join()}`;
-    runTool('mmdebstrap', ['--quiet', `--variant=${variant}`, ...options, included, SUITE, beside]);
+    if (packages.length > 0) options.push(`--include=${packages.join()}`);
+    await makeDebian(['--quiet', `--variant=${variant}`, ...options, SUITE, beside]);
     renameSync(beside, archive);
   }
   return archive;
+}
+
+function makeDebian(args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('mmdebstrap', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.once('error', reject);
+    child.once('close', (status) => {
+      if (status === 0) resolve();
+      else reject(new Error(`mmdebstrap failed: ${said.trim().split('\n').slice(-6).join('; ')}`));
+    });
+  });
 }
 
 export class Installed {

@@ -12,17 +12,24 @@ const escape = (text: string): string =>
 const bold = (text: string): string => `\\fB${escape(text)}\\fR`;
 const italic = (text: string): string => `\\fI${escape(text)}\\fR`;
 
-function page(name: string, section: number, version: string, summary: string): string[] {
+/** Of which version the pages are, and of what time. */
+export interface Edition {
+  readonly version: string;
+  readonly epochSeconds: number;
+}
+
+function page(name: string, section: number, edition: Edition, summary: string): string[] {
+  const date = new Date(edition.epochSeconds * 1000).toISOString().slice(0, 10);
   return [
-    `.TH ${name.toUpperCase()} ${section} "" "Throughway ${version}" "Throughway"`,
+    `.TH ${name.toUpperCase()} ${section} "${date}" "Throughway ${edition.version}" "Throughway"`,
     '.SH NAME',
     `${escape(name)} \\- ${escape(summary)}`,
   ];
 }
 
-export function renderCommandsPage(commands: readonly Command[], version: string): string {
+export function renderCommandsPage(commands: readonly Command[], edition: Edition): string {
   const lines = [
-    ...page('throughway', 8, version, SUMMARY[0]!.toLowerCase() + SUMMARY.slice(1).replace(/\.$/, '')),
+    ...page('throughway', 8, edition, SUMMARY.replace(/\.$/, '')),
     '.SH SYNOPSIS',
     `.B throughway\n.I COMMAND\n[${italic('OPTION')}...]`,
     '.SH DESCRIPTION',
@@ -61,9 +68,9 @@ export function renderCommandsPage(commands: readonly Command[], version: string
   return `${lines.join('\n')}\n`;
 }
 
-export function renderConfigPage(version: string): string {
+export function renderConfigPage(edition: Edition): string {
   const lines = [
-    ...page('throughway.yaml', 5, version, 'configuration of the VPN passthrough gateway'),
+    ...page('throughway.yaml', 5, edition, 'configuration of the VPN passthrough gateway'),
     '.SH DESCRIPTION',
     escape(
       `The file is YAML, by default ${DEFAULTS.config}. "throughway check-config FILE" names every problem of a file at once. A broken file changes nothing.`,

@@ -1,5 +1,6 @@
 // What `.ci/run` plays: everything of `npm test`, then those rows of `npm run interop` that take a few
-// minutes, with real VPN programs. Where Debian's archive cannot be had they are left out, which is said.
+// minutes, with real VPN programs, then `npm run package:test`. Where Debian's archive cannot be had these are left
+// out, which is said.
 // Ends with the `N passed, N failed` of all together.
 import { countOf, runStep, tellTally, type Tally } from './steps.ts';
 import { runTests } from './test.ts';
@@ -10,6 +11,15 @@ await runStep(
   {
     name: 'real VPN programs',
     command: [process.execPath, 'interop/main.ts', '--fast'],
+    count: countOf,
+    live: true,
+  },
+  tally,
+);
+await runStep(
+  {
+    name: 'the package',
+    command: [process.execPath, 'packaging/test.ts'],
     count: countOf,
     live: true,
   },

@@ -34,12 +34,22 @@ const CURL = { program: 'curl', debian: 'curl' };
 
 const ROOT_BUILDER = { program: 'mmdebstrap', debian: 'mmdebstrap' };
 
+/** What `npm run package:test` plays is left out without them, one by one, which it says. */
+const PACKAGE_PLAYERS = [
+  { program: 'lintian', debian: 'lintian' },
+  { program: 'systemd-nspawn', debian: 'systemd-container' },
+  { program: 'qemu-aarch64-static', debian: 'qemu-user-static' },
+  { program: 'podman', debian: 'podman' },
+  { program: 'crun', debian: 'crun' },
+].map((one) => ({ ...one, isOptional: true }));
+
 /** What one script needs beyond that. */
 const MORE_PROGRAMS = {
   'interop/main.ts': [ROOT_BUILDER],
   'lab/play.ts': [CURL],
   'scripts/test.ts': [BROWSER, CURL],
-  'scripts/ci.ts': [BROWSER, CURL, { ...ROOT_BUILDER, isOptional: true }],
+  'packaging/test.ts': [{ ...ROOT_BUILDER, isOptional: true }, ...PACKAGE_PLAYERS],
+  'scripts/ci.ts': [BROWSER, CURL, { ...ROOT_BUILDER, isOptional: true }, ...PACKAGE_PLAYERS],
   'scripts/screenshots.ts': [BROWSER],
   'bench/pages.ts': [BROWSER],
 };

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { demoSessions } from '../demo-sessions.ts';
-import { isSettingUp, readExamples, typedLine, whyNotHere, type Example } from '../examples.ts';
+import { examplesOn, isSettingUp, readExamples, typedLine, whyNotHere, type Example } from '../examples.ts';
 import { runTool } from '../namespaces.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import type { Household } from '../topologies/household.ts';
@@ -60,11 +60,20 @@ export const manualScenarios: readonly Scenario[] = [
       household.gateway.ip('link set eth0 up', 'link set eth1 up', 'route replace default via 198.51.100.1');
       for (const pair of ['eth2', 'ens5', 'ens6'])
         household.gateway.ip(`link add ${pair} type veth peer name ${pair}-far`);
-      const hasVlans = places.hasVlans();
       const examples = readExamples(ROOT).filter((one) => whyNotHere(one) === null && isSettingUp(one));
+      const isVlanMade = ({ text }: Example): boolean => / type vlan /.test(text);
+      const hasVlans = places.hasVlans();
+      if (!hasVlans) {
+        // The rest of that page is played on other interfaces of these names: a name with a dot is what can go wrong.
+        for (const name of ['eth0.10', 'eth0.20'])
+          household.gateway.ip(`link add ${name} type veth peer name ${name}-far`);
+        const left = examples.filter(isVlanMade).map(({ text }) => `"${text}"`);
+        process.stdout.write(
+          `left out  of M3 ${left.join(' and ')}: this kernel has no VLANs (8021q); package:test types them\n`,
+        );
+      }
       for (const example of examples) {
-        // What the test's kernel cannot make, nobody can be shown on it.
-        if (!hasVlans && /\beth0\.\d/.test(example.text)) continue;
+        if (!hasVlans && isVlanMade(example)) continue;
         rmSync(CONFIG, { force: true });
         if (/ setup (?!.*--(yes|dry-run))/.test(example.text)) await places.agree(example);
         else await places.play(example);
@@ -74,6 +83,36 @@ export const manualScenarios: readonly Scenario[] = [
         }
       }
       claim(places.played >= 3, `${places.played} examples were played`);
+    },
+    { running: false },
+  ),
+
+  scenario(
+    'M4',
+    "on interfaces named as VLANs are, set up as the manual says, every device's sessions pass",
+    async (household) => {
+      const places = new InstalledPlaces(household);
+      household.gateway.ip('link set wan0 down name eth0.10', 'link set lan0 down name eth0.20');
+      household.gateway.ip(
+        'link set eth0.10 up',
+        'link set eth0.20 up',
+        'route replace default via 198.51.100.1',
+      );
+      const [setup] = examplesOn(ROOT, 'docs/single-port.md').filter(({ text }) => / setup /.test(text));
+      claim(setup !== undefined, 'the manual has a setup on VLANs');
+      await places.agree(setup);
+      household.daemon.configPath = CONFIG;
+      await household.daemon.start();
+      for (const session of demoSessions(household)) {
+        await session.connect();
+        for (let round = 0; round < 5; round += 1) session.send();
+        await until(`five packets each way of ${session.protocol}`, () => {
+          const { up, down } = session.arrived();
+          return up >= 5 && down >= 5;
+        });
+      }
+      const settings = household.gateway.run('cat', ['/proc/sys/net/ipv4/conf/eth0.20/accept_local']);
+      claimEqual(settings.trim(), '1', 'the setting of the LAN interface');
     },
     { running: false },
   ),

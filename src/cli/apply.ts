@@ -3,7 +3,8 @@
 import type { Applied } from '../daemon/api/config.ts';
 import { callDaemon, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, UsageError, type Command } from './command.ts';
-import { readText, renderApplied } from './config.ts';
+import { renderApplied } from './config.ts';
+import { readText } from './read-text.ts';
 
 export const applyCommand: Command = {
   name: 'apply',

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import type { Applied } from '../daemon/api/config.ts';
 import { callDaemon, ClientError, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, type Command } from './command.ts';
-import { readText, renderApplied } from './config.ts';
+import { renderApplied } from './config.ts';
+import { readText } from './read-text.ts';
 
 export const backupCommand: Command = {
   name: 'backup',

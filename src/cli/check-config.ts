@@ -1,7 +1,7 @@
 // `throughway check-config FILE`: every problem of a configuration at once, and nothing else.
-import { readFileSync } from 'node:fs';
 import { renderProblem } from '../core/config/problem.ts';
 import { complain, jsonOption, print, type Command } from './command.ts';
+import { readText } from './read-text.ts';
 
 export const checkConfigCommand: Command = {
   name: 'check-config',
@@ -10,15 +10,7 @@ export const checkConfigCommand: Command = {
   options: [jsonOption],
   async run(given) {
     const file = given.args[0]!;
-    let text: string;
-    try {
-      text = readFileSync(file, 'utf8');
-    } catch (error) {
-      complain(
-        `"${file}" cannot be read (${(error as Error).message}). Name a file that exists and may be read.`,
-      );
-      return 1;
-    }
+    const text = readText(file);
     // Loaded here: the schema takes longer than most commands do.
     const { parseConfig } = await import('../core/config/document.ts');
     const read = parseConfig(text);

@@ -210,7 +210,7 @@ describe('check-config', () => {
       const ran = await run(...command, join(folder, 'none'));
       expect([ran.status, ran.out]).toEqual([1, '']);
       expect(ran.err).toMatch(
-        /^throughway: ".*none" cannot be read \(ENOENT.*\)\. Name a file that exists and may be read\.\n$/,
+        /^throughway: ".*none" cannot be read: there is no such file\. Name a file that exists and may be read\.\n$/,
       );
     }
   });

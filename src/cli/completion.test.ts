@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from './commands.ts';
+import { TOPICS } from '../core/advice/topics.ts';
+import { settingNames } from '../core/config/document.ts';
 import { renderCompletion } from './completion.ts';
+
+const NAMED = { topics: TOPICS.map((one) => one.name), settings: settingNames() };
 
 /** What bash offers for the last word of a line. */
 function complete(line: string): string[] {
   const words = line.split(' ');
-  const script = `${renderCompletion('bash', COMMANDS)}
+  const script = `${renderCompletion('bash', COMMANDS, NAMED)}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})
 COMP_CWORD=${words.length - 1}
 _throughway
@@ -41,6 +45,9 @@ describe('bash completes', () => {
     expect(complete('throughway enable pptp ')).toEqual([]);
     expect(complete('throughway completion f')).toEqual(['fish']);
     expect(complete('throughway config ')).toEqual(['get', 'set', 'diff', 'history', 'restore']);
+    expect(complete('throughway config get timeouts.vpn_u')).toEqual(['timeouts.vpn_udp_seconds']);
+    expect(complete('throughway config set passthrough.')).toHaveLength(3);
+    expect(complete('throughway explain vpn-r')).toEqual(['vpn-router']);
     expect(complete('throughway user re')).toEqual(['remove', 'reset-password']);
     expect(complete('throughway help down')).toEqual(['down']);
   });
@@ -55,7 +62,7 @@ describe('bash completes', () => {
 describe('zsh and fish', () => {
   it('know every command and option', () => {
     for (const shell of ['zsh', 'fish'] as const) {
-      const text = renderCompletion(shell, COMMANDS);
+      const text = renderCompletion(shell, COMMANDS, NAMED);
       for (const command of COMMANDS) {
         expect(text).toContain(command.name);
         for (const option of command.options)
@@ -71,7 +78,7 @@ describe('zsh and fish', () => {
     it.skipIf(spawnSync(shell, ['--version']).error !== undefined)(`${shell} can read it`, () => {
       const folder = mkdtempSync(join(tmpdir(), 'throughway-'));
       try {
-        writeFileSync(join(folder, 'completion'), renderCompletion(shell, COMMANDS));
+        writeFileSync(join(folder, 'completion'), renderCompletion(shell, COMMANDS, NAMED));
         const ran = spawnSync(shell, [...args, join(folder, 'completion')], { encoding: 'utf8' });
         expect([ran.status, ran.stderr]).toEqual([0, '']);
       } finally {

@@ -11,22 +11,32 @@ export function completionCommand(commands: () => readonly Command[]): Command {
     args: ['SHELL'],
     summary: 'print the completion for bash, zsh or fish',
     options: [],
-    run(given) {
+    async run(given) {
       const [shell = ''] = given.args;
       if (!Object.hasOwn(SHELLS, shell))
         throw new UsageError(
           `"${shell}" is not a shell that is known; allowed: ${Object.keys(SHELLS).join(', ')}. Type for example: throughway completion bash.`,
         );
-      print(renderCompletion(shell as Shell, commands()));
-      return Promise.resolve(0);
+      // Not with the table, which every command loads.
+      const { settingNames } = await import('../core/config/document.ts');
+      const { TOPICS } = await import('../core/advice/topics.ts');
+      const named = { topics: TOPICS.map((one) => one.name), settings: settingNames() };
+      print(renderCompletion(shell as Shell, commands(), named));
+      return 0;
     },
   };
 }
 
 type Shell = keyof typeof SHELLS;
 
-export function renderCompletion(shell: Shell, commands: readonly Command[]): string {
-  return SHELLS[shell](commands);
+/** What has names of its own beyond the table. */
+export interface Named {
+  readonly topics: readonly string[];
+  readonly settings: readonly string[];
+}
+
+export function renderCompletion(shell: Shell, commands: readonly Command[], named: Named): string {
+  return SHELLS[shell](commands, named);
 }
 
 const HELP: Option = { name: 'help', value: null, help: 'print this help' };
@@ -48,17 +58,19 @@ function valuesOf(placeholder: string): readonly string[] | 'file' | null {
   }
 }
 
-/** The words of an ACTION stand in the summary, behind its colon. */
-function choicesOf(command: Command, placeholder: string): readonly string[] | 'file' | null {
-  if (placeholder !== 'ACTION') return valuesOf(placeholder);
-  return command.summary.split(': ')[1]?.split(', ') ?? null;
+function choicesOf(command: Command, placeholder: string, named: Named): readonly string[] | 'file' | null {
+  if (placeholder === '[TOPIC]') return named.topics;
+  if (command.name === 'config' && placeholder === '[NAME]') return named.settings;
+  // The words of an ACTION stand in the summary, behind its colon.
+  if (placeholder === 'ACTION') return command.summary.split(': ')[1]?.split(', ') ?? null;
+  return valuesOf(placeholder);
 }
 
-function renderBash(commands: readonly Command[]): string {
+function renderBash(commands: readonly Command[], named: Named): string {
   const byCommand = commands.map((command) => {
     const words = optionsOf(command).map((one) => `--${one.name}`);
     const cases = command.args.flatMap((placeholder, index) => {
-      const choices = choicesOf(command, placeholder);
+      const choices = choicesOf(command, placeholder, named);
       if (choices === null) return [];
       return [`        ${index}) ${choices === 'file' ? 'files=1' : `words="${choices.join(' ')}"`} ;;`];
     });
@@ -112,11 +124,11 @@ function optionNames(commands: readonly Command[], is: (value: string) => boolea
   return [...new Set(names)].sort();
 }
 
-function renderZsh(commands: readonly Command[]): string {
+function renderZsh(commands: readonly Command[], named: Named): string {
   const quote = (text: string): string => text.replaceAll("'", "'\\''");
   const escape = (text: string): string => quote(text.replaceAll(/([[\]:\\])/g, '\\$1'));
   const action = (command: Command, placeholder: string): string => {
-    const choices = choicesOf(command, placeholder);
+    const choices = choicesOf(command, placeholder, named);
     return choices === 'file' ? '_files' : choices === null ? '' : `(${choices.join(' ')})`;
   };
   const byCommand = commands.map((command) => {
@@ -154,26 +166,46 @@ if [ "$funcstack[1]" = "_throughway" ]; then _throughway "$@"; else compdef _thr
 `;
 }
 
-function renderFish(commands: readonly Command[]): string {
+function renderFish(commands: readonly Command[], named: Named): string {
   const quote = (text: string): string => `'${text.replaceAll(/(['\\])/g, '\\$1')}'`;
+  const withValue = optionNames(commands, () => true);
   const lines = [
     '# fish completion for throughway; made by "throughway completion fish"',
+    '# Whether the word to come is such an argument of that command; options and their values are none.',
+    'function __throughway_at',
+    '  set -l words (commandline -opc)',
+    '  set -l place 0',
+    '  set -l skip 0',
+    '  test (count $words) -ge 2; and test $words[2] = $argv[1]; or return 1',
+    '  for word in $words[3..-1]',
+    '    if test $skip = 1; set skip 0; continue; end',
+    '    switch $word',
+    `      case ${withValue.join(' ')}`,
+    '        set skip 1',
+    "      case '-*'",
+    "      case '*'",
+    '        set place (math $place + 1)',
+    '    end',
+    '  end',
+    '  test $place = $argv[2]',
+    'end',
     'complete -c throughway -f',
   ];
-  for (const command of [...commands, { name: 'help', summary: 'show the help of a command' }])
-    lines.push(
-      `complete -c throughway -n __fish_use_subcommand -a ${command.name} -d ${quote(command.summary)}`,
-    );
+  for (const command of [...commands, { name: 'help', summary: 'show the help of a command' }]) {
+    for (const when of ['__fish_use_subcommand', '__throughway_at help 0'])
+      lines.push(`complete -c throughway -n ${quote(when)} -a ${command.name} -d ${quote(command.summary)}`);
+  }
   for (const command of commands) {
     const when = `-n ${quote(`__fish_seen_subcommand_from ${command.name}`)}`;
     for (const { name, value, help } of optionsOf(command)) {
       const needs = value === null ? '' : valuesOf(value) === 'file' ? ' -r -F' : ' -x';
       lines.push(`complete -c throughway ${when} -l ${name}${needs} -d ${quote(help)}`);
     }
-    for (const placeholder of command.args) {
-      const choices = choicesOf(command, placeholder);
-      if (choices === 'file') lines.push(`complete -c throughway ${when} -F`);
-      else if (choices !== null) lines.push(`complete -c throughway ${when} -a ${quote(choices.join(' '))}`);
+    for (const [place, placeholder] of command.args.entries()) {
+      const choices = choicesOf(command, placeholder, named);
+      const here = `-n ${quote(`__throughway_at ${command.name} ${place}`)}`;
+      if (choices === 'file') lines.push(`complete -c throughway ${here} -F`);
+      else if (choices !== null) lines.push(`complete -c throughway ${here} -a ${quote(choices.join(' '))}`);
     }
   }
   return `${lines.join('\n')}\n`;

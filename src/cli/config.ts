@@ -1,9 +1,9 @@
 // `throughway config …`: the configuration in force, a setting of it, what a file would change, its history.
-import { readFileSync } from 'node:fs';
 import { renderProblem } from '../core/config/problem.ts';
 import type { Applied, ConfigPlan, Version } from '../daemon/api/config.ts';
 import { callDaemon, ClientError, readAnswer } from './client.ts';
 import { DEFAULTS, jsonOption, print, socketOption, UsageError, type Command } from './command.ts';
+import { readText } from './read-text.ts';
 import { renderTime } from './words.ts';
 
 const ACTIONS = 'get|set|diff|history|restore';
@@ -19,7 +19,7 @@ export const configCommand: Command = {
     const isJson = given.flag('json');
     switch (action) {
       case 'get':
-        print(await getSetting(socket, what));
+        print(await getSetting(socket, what, isJson));
         return 0;
       case 'set': {
         if (what === undefined || value === undefined)
@@ -36,7 +36,8 @@ export const configCommand: Command = {
             'Against which file, or which version? Type for example: throughway config diff new.yaml.',
           );
         if (/^\d+$/.test(what)) {
-          print(await callDaemon(socket, 'GET', `/api/v1/config/history/${what}/diff`));
+          const diff = await callDaemon(socket, 'GET', `/api/v1/config/history/${what}/diff`);
+          print(isJson ? JSON.stringify({ diff }) : diff);
           return 0;
         }
         const answer = await callDaemon(socket, 'POST', '/api/v1/config/plan', { text: readText(what) });
@@ -66,9 +67,9 @@ export const configCommand: Command = {
   },
 };
 
-/** The whole file as it is, or one setting as JSON. */
-async function getSetting(socket: string, what: string | undefined): Promise<string> {
-  if (what === undefined) return callDaemon(socket, 'GET', '/api/v1/config/text');
+/** The whole file as it is, or one setting; a text without its quotes, except for programs. */
+async function getSetting(socket: string, what: string | undefined, isJson: boolean): Promise<string> {
+  if (what === undefined) return callDaemon(socket, 'GET', isJson ? '/api/v1/config' : '/api/v1/config/text');
   let found = readAnswer(await callDaemon(socket, 'GET', '/api/v1/config'));
   for (const name of what.split('.')) {
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name))
@@ -78,7 +79,7 @@ async function getSetting(socket: string, what: string | undefined): Promise<str
       );
     found = (found as Record<string, unknown>)[name];
   }
-  return typeof found === 'string' ? found : JSON.stringify(found, null, 2);
+  return typeof found === 'string' && !isJson ? found : JSON.stringify(found, null, 2);
 }
 
 function nested(path: string, value: unknown): unknown {
@@ -95,15 +96,6 @@ function readValue(typed: string): unknown {
       .filter(Boolean);
   if (/^-?\d+$/.test(typed)) return Number(typed);
   return typed === 'true' ? true : typed === 'false' ? false : typed;
-}
-
-/** Throws ClientError. */
-export function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw new ClientError(`The file "${file}" cannot be read: ${(error as Error).message}.`, 1);
-  }
 }
 
 export function renderApplied({ pending, changed, ended, warnings }: Applied): string {

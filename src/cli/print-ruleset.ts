@@ -1,5 +1,5 @@
 // `throughway print-ruleset`: what is in force, or with --config what a configuration would bring.
-import { callDaemon, ClientError } from './client.ts';
+import { callDaemon } from './client.ts';
 import {
   complain,
   DEFAULTS,
@@ -10,7 +10,7 @@ import {
   jsonOption,
   type Given,
 } from './command.ts';
-import { readFileSync } from 'node:fs';
+import { readText } from './read-text.ts';
 import { parseIpv4 } from '../core/address.ts';
 import { renderProblem } from '../core/config/problem.ts';
 
@@ -63,15 +63,4 @@ export const printRulesetCommand: Command = {
 /** As JSON, the text in a field: nft 1.0.6 has no JSON of its own for such maps. */
 function printRuleset(ruleset: string, given: Given): void {
   print(given.flag('json') ? JSON.stringify({ ruleset }) : ruleset);
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ClientError(
-      `"${file}" cannot be read (${(error as Error).message}). Name a file that exists and may be read.`,
-      1,
-    );
-  }
 }

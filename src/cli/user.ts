@@ -11,6 +11,7 @@ import {
   type Command,
   type Given,
 } from './command.ts';
+import { readText } from './read-text.ts';
 import { renderTime } from './words.ts';
 
 const ACTIONS = 'list|add|remove|reset-password|first-code';
@@ -73,14 +74,7 @@ export const userCommand: Command = {
 /** From the file that is named, or asked for twice; throws ClientError. */
 async function newPassword(given: Given): Promise<string> {
   const file = given.text('password-file');
-  if (file !== undefined) {
-    const { readFileSync } = await import('node:fs');
-    try {
-      return readFileSync(file === '-' ? 0 : file, 'utf8').split(/\r?\n/)[0]!;
-    } catch (error) {
-      throw new ClientError(`The password cannot be read from "${file}": ${(error as Error).message}.`, 1);
-    }
-  }
+  if (file !== undefined) return readText(file).split(/\r?\n/)[0]!;
   if (!process.stdin.isTTY)
     throw new UsageError(
       'There is no terminal to ask for the password. Name a file with --password-file FILE.',

@@ -148,6 +148,14 @@ export function settingAt(path: Path): Place {
   return schema?.hint === undefined ? { settings } : { settings, hint: schema.hint };
 }
 
+/** Every setting and group of settings by its name, such as `web` and `web.listen`. */
+export function settingNames(at: readonly string[] = []): string[] {
+  return settingAt(at).settings.flatMap((name) => {
+    const path = [...at, name];
+    return [renderPath(path), ...settingNames(path)];
+  });
+}
+
 interface JsonSchema {
   readonly properties?: Record<string, JsonSchema>;
   readonly items?: JsonSchema;
