@@ -2,6 +2,7 @@
 // and outcomes; what is asked and what the answers mean is known to links.ts, conntrack.ts and
 // xfrm.ts. The kernel answers within sendto(2), so most requests end without a turn of the event
 // loop. One request is in flight at a time. linux/netlink.h, netlink(7).
+import { setImmediate } from 'node:timers/promises';
 import {
   NLM_F_ACK,
   NLM_F_DUMP_INTR,
@@ -52,8 +53,8 @@ const NFNL_MSG_BATCH_END = 17;
 
 /** The kernel fills at most 32 KiB for each read of a dump; a single larger message has not been seen. */
 const LARGEST_DATAGRAM = 65_536;
-/** Then the event loop gets its turn: about 2 MB of a dump, some 10 ms. */
-const DATAGRAMS_PER_TURN = 64;
+/** Then the event loop gets its turn: whoever asks the daemon something waits for a few of these. */
+const TURN_MS = 4;
 const DUMP_ATTEMPTS = 5;
 /** So that the acknowledgements of one batch (about 800 bytes each as the kernel counts) fit any receive buffer. */
 const BATCH_LENGTH = 128;
@@ -165,7 +166,12 @@ export class NetlinkSocket {
   /** Sends many requests that have no answer but their outcome; the outcomes are in the same order. */
   async requestAll(requests: readonly NetlinkRequest[]): Promise<NetlinkOutcome[]> {
     const outcomes: NetlinkOutcome[] = [];
+    let turnEnds = performance.now() + TURN_MS;
     for (let from = 0; from < requests.length; from += BATCH_LENGTH) {
+      if (performance.now() > turnEnds) {
+        await setImmediate();
+        turnEnds = performance.now() + TURN_MS;
+      }
       const job = await this.#submit(requests.slice(from, from + BATCH_LENGTH));
       for (const outcome of job.outcomes) outcomes.push(outcome!);
     }
@@ -270,9 +276,8 @@ export class NetlinkSocket {
     if (this.#receiving) return;
     this.#receiving = true;
     try {
-      for (let count = 0; count < DATAGRAMS_PER_TURN && !this.#closed; count += 1) {
-        if (!this.#receiveOne()) break;
-      }
+      const turnEnds = performance.now() + TURN_MS;
+      while (!this.#closed && this.#receiveOne() && performance.now() < turnEnds);
     } finally {
       this.#receiving = false;
     }
