@@ -6,7 +6,7 @@ import { PROTOCOLS, type Passthrough, type Protocol } from '../core/config/schem
 import { switchOf, switchOfEntry } from '../core/policy/vpn-flows.ts';
 import type { ConntrackEntry } from '../core/wire/ctnetlink.ts';
 import { ipProtocols } from '../core/wire/ipv4.ts';
-import { deleteExpectations, flushMatching, listConntrack, listExpectations } from '../linux/conntrack.ts';
+import { deleteExpectations, flushMatching, listExpectations, streamConntrack } from '../linux/conntrack.ts';
 
 /** Conntrack entries that were deleted, by the switch that governs them. */
 export type Ended = Partial<Record<Protocol, number>>;
@@ -31,13 +31,16 @@ export async function endDisabledFlows(passthrough: Passthrough): Promise<Ended>
   return ended;
 }
 
-/** How many connections there are of these protocols. */
+/** How many connections there are of these protocols, more or less where they come and go meanwhile. */
 export async function countFlows(protocols: readonly Protocol[]): Promise<Ended> {
   const counted: Ended = {};
-  for (const entry of await listConntrack()) {
-    const protocol = switchOfEntry(entry);
-    if (protocol !== null && protocols.includes(protocol)) counted[protocol] = (counted[protocol] ?? 0) + 1;
-  }
+  await streamConntrack(
+    () => true,
+    (entry) => {
+      const protocol = switchOfEntry(entry);
+      if (protocol !== null && protocols.includes(protocol)) counted[protocol] = (counted[protocol] ?? 0) + 1;
+    },
+  );
   return counted;
 }
 

@@ -14,6 +14,7 @@ import type { SessionEffect } from '../core/alg/session-table.ts';
 import { PROTOCOL_NAMES } from '../core/alg/protocol-names.ts';
 import { SessionMachine, type SessionInput } from '../core/alg/sessions.ts';
 import { renderPairingEffect } from '../core/alg/transcript.ts';
+import type { Protocol } from '../core/config/schema.ts';
 import type { Session, SessionProtocol, SessionState, SessionStory } from './api/session.ts';
 import type { Devices } from './devices.ts';
 import type { EventLog } from './event-log.ts';
@@ -158,6 +159,18 @@ export class Sessions {
 
   list(filter: SessionFilter = {}): Session[] {
     return [...this.each(filter)];
+  }
+
+  /**
+   * The sessions that end when these protocols are turned off, as they are now: to be described by what is
+   * returned, which takes its time, when the switch is thrown.
+   */
+  governed(protocols: readonly Protocol[]): () => Session[] {
+    const records = [...this.#machine.sessions()].filter(({ protocol, state }) => {
+      const governs = switchOfProtocol(protocol);
+      return governs !== null && protocols.includes(governs) && state !== 'ended' && state !== 'blocked';
+    });
+    return () => records.map((record) => this.#describe(record));
   }
 
   /** As `list`, one by one: ten thousand of them at once are some megabytes. */

@@ -2,7 +2,6 @@
 // tokens, changes of the configuration, the certificate, the sockets of the page. The gateway works without.
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { switchOfProtocol } from '../../core/alg/session-record.ts';
 import type { Config, Protocol } from '../../core/config/schema.ts';
 import type { Detected, Endings } from '../api/config.ts';
 import { Listeners, listenWarnings, wantedListens } from '../api/listeners.ts';
@@ -79,6 +78,7 @@ export class Admin {
       log,
       tell: (event) => records.events.tell(event),
       endings: (protocols) => findEndings(records, protocols),
+      countConnections: countFlows,
       warnings: (config) => listenWarnings(config, gateway.system.links),
     });
     this.certificates = new Certificates({
@@ -181,23 +181,16 @@ export class Admin {
   }
 }
 
-async function findEndings({ sessions }: Records, protocols: readonly Protocol[]): Promise<Endings> {
-  const ending = sessions.list().filter((one) => {
-    const governs = switchOfProtocol(one.protocol);
-    return (
-      governs !== null && protocols.includes(governs) && one.state !== 'ended' && one.state !== 'blocked'
-    );
-  });
-  return {
-    sessions: ending.map(({ id, protocol, device, server, since }) => ({
+function findEndings({ sessions }: Records, protocols: readonly Protocol[]): () => Endings['sessions'] {
+  const describe = sessions.governed(protocols);
+  return () =>
+    describe().map(({ id, protocol, device, server, since }) => ({
       id,
       protocol,
       device: device.name ?? device.address,
       server: server.name ?? server.address,
       since,
-    })),
-    connections: await countFlows(protocols),
-  };
+    }));
 }
 
 /** In lower case, as the door compares them. */

@@ -42,8 +42,10 @@ export interface ConfigChangesOptions {
   readonly database: AdminDatabase;
   readonly log: Log;
   readonly tell: (event: Telling) => void;
-  /** What would end if these protocols were turned off. */
-  readonly endings: (protocols: readonly Protocol[]) => Promise<Endings>;
+  /** The sessions that end if these protocols are turned off now, to be described when there is time. */
+  readonly endings: (protocols: readonly Protocol[]) => () => Endings['sessions'];
+  /** How many connections of these protocols there are in the kernel. */
+  readonly countConnections: (protocols: readonly Protocol[]) => Promise<Endings['connections']>;
   /** What an administrator should know of a configuration before it is in force. */
   readonly warnings: (config: Config) => string[];
 }
@@ -119,9 +121,14 @@ export class ConfigChanges {
 
   /** What the switches would end. */
   async endings(wanted: Partial<Passthrough>): Promise<Endings> {
+    const off = this.#turnedOff(wanted);
+    if (off.length === 0) return { sessions: [], connections: {} };
+    return { sessions: this.#options.endings(off)(), connections: await this.#options.countConnections(off) };
+  }
+
+  #turnedOff(wanted: Partial<Passthrough>): Protocol[] {
     const before = this.#options.gateway.config.passthrough;
-    const off = PROTOCOLS.filter((one) => wanted[one] === 'disabled' && before[one] === 'enabled');
-    return off.length === 0 ? { sessions: [], connections: {} } : this.#options.endings(off);
+    return PROTOCOLS.filter((one) => wanted[one] === 'disabled' && before[one] === 'enabled');
   }
 
   /** Throws Failure, and then nothing has changed. */
@@ -185,12 +192,17 @@ export class ConfigChanges {
     });
   }
 
-  setPassthrough(change: Partial<Passthrough>, who: string): Promise<Ended> {
+  /** Resolves to what ended for it. Throws Failure, and then nothing has changed. */
+  setPassthrough(
+    change: Partial<Passthrough>,
+    who: string,
+  ): Promise<{ ended: Ended; sessions: Endings['sessions'] }> {
     return this.#inTurn(async () => {
       this.#refuseWhilePending();
+      const describe = this.#options.endings(this.#turnedOff(change));
       const ended = await this.#options.gateway.setPassthrough(change);
       this.#noteFile(who, null);
-      return ended;
+      return { ended, sessions: describe() };
     });
   }
 

@@ -116,8 +116,7 @@ export function gatewayRoutes({ gateway, changes, onDown }: GatewayRoutesOptions
       ],
       handle: async ({ body, caller }) => {
         const change = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-        const { sessions } = await changes.endings(change);
-        const ended = await changes.setPassthrough(change, caller.name);
+        const { ended, sessions } = await changes.setPassthrough(change, caller.name);
         return { ...gateway.passthrough, ended, ended_sessions: sessions };
       },
     }),

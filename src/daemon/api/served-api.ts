@@ -156,7 +156,8 @@ export class ServedApi {
       database: this.#database,
       log,
       tell: ({ what }) => this.told.push(what),
-      endings: () => Promise.resolve({ sessions: [], connections: {} }),
+      endings: () => () => [],
+      countConnections: () => Promise.resolve({}),
       warnings: () => [],
     });
     const certificates = new Certificates({ state, names: () => ['192.168.1.1'], onChange: () => undefined });
