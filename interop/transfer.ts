@@ -1,6 +1,7 @@
 // User data through a tunnel: pings, and TCP transfers whose contents are compared at the far end.
 import { createHash, randomBytes } from 'node:crypto';
-import { claim, claimEqual, Disproved, until } from '../lab/wait.ts';
+import { readFileSync } from 'node:fs';
+import { claim, Disproved, until } from '../lab/wait.ts';
 import type { Machine } from './machine.ts';
 
 const DOWN_PORT = 7001;
@@ -83,11 +84,10 @@ export class Transfers {
       `socat -u TCP:${serverInside}:${DOWN_PORT} CREATE:/srv/fetched && stat -c '%s bytes' /srv/fetched && sha256sum < /srv/fetched`,
     );
     const [bytes, hash] = down.output.split('\n');
-    claimEqual(
-      [bytes, hash?.slice(0, 64)],
-      [`${this.#bytes} bytes`, sha256(this.#down)],
-      `what ${device.name} fetched`,
-    );
+    if (bytes !== `${this.#bytes} bytes` || hash?.slice(0, 64) !== sha256(this.#down))
+      throw new Disproved(
+        `what ${device.name} fetched is not what was sent: it found ${bytes} with the hash "${hash}"; ${describeDifference(readFileSync(`${device.root}/srv/fetched`), this.#down)}`,
+      );
     return { up: up.megabits, down: down.megabits };
   }
 
@@ -98,6 +98,16 @@ export class Transfers {
     claim(microseconds > 0, `the transfer of ${device.name} took a time: "${output}"`);
     return { output, megabits: (this.#bytes * 8) / microseconds };
   }
+}
+
+/** Whether a program counted wrongly, bytes are missing, or others stand in their place, and where. */
+function describeDifference(found: Buffer, wanted: Buffer): string {
+  if (found.equals(wanted)) return 'the file itself is the right one, so it was hashed wrongly';
+  const common = Math.min(found.length, wanted.length);
+  const others: number[] = [];
+  for (let at = 0; at < common; at += 1) if (found[at] !== wanted[at]) others.push(at);
+  const where = others.length === 0 ? '' : `, from ${others[0]} to ${others.at(-1)}`;
+  return `the file has ${found.length} bytes of ${wanted.length}, and ${others.length} of them are others${where}`;
 }
 
 function sha256(bytes: Buffer): string {

@@ -8,10 +8,13 @@ import type { Machine } from '../machine.ts';
 import { CELL, UML, type MachineKind, type Row, type Tunnel } from '../row.ts';
 import type { World } from '../world.ts';
 import { dialL2tpIpsec, hangUpL2tpIpsec } from './l2tp-ipsec.ts';
-import { PSK } from './strongswan-config.ts';
+import { renewedTwice } from './openvpn.ts';
+import { PSK, renew } from './strongswan-config.ts';
 
 const SERVER_INSIDE = '10.30.0.1';
 const PORTS = [443, 992, 5555];
+/** As short as makes sense, so that the run sees it; OpenVPN's own default is an hour. */
+const RENEGOTIATE_SECONDS = 12;
 /** Of `timeout`, when it had to end the command. */
 const TIMED_OUT = 124;
 
@@ -54,6 +57,8 @@ interface Way {
   readonly device: MachineKind;
   readonly isFast: boolean;
   readonly governedBy: Row['governedBy'];
+  readonly devices?: number;
+  readonly rekeys?: Row['rekeys'];
   connect(world: World, index: number): Promise<Tunnel>;
   hangUp(device: Machine): Promise<void>;
   readonly checks?: NonNullable<Row['checks']>;
@@ -61,22 +66,23 @@ interface Way {
 
 function row(way: Way): Row {
   return {
+    devices: 2,
+    rekeys: [],
     ...way,
     packages: ['softether-vpnserver', ...way.packages],
     server: CELL,
-    devices: 2,
     megabytes: way.device === CELL ? 16 : 4,
     prepare: startServer,
     disconnect: ({ devices }, index) => way.hangUp(devices[index]!),
-    rekeys: [],
   };
 }
 
 const OWN = row({
   id: 'softether',
-  title: 'SoftEther client, TCP 443, 992 and UDP acceleration',
+  title: 'SoftEther client, TCP 443, 992 and 5555, and UDP acceleration',
   packages: ['softether-vpnclient'],
   device: CELL,
+  devices: PORTS.length,
   isFast: false,
   governedBy: null,
   async connect({ server, devices }, index) {
@@ -106,7 +112,8 @@ const OWN = row({
     await vpncmd(device, '/CLIENT', ['AccountDisconnect home']);
   },
   checks: [
-    { title: 'SSTP is taken of two devices', play: sstp },
+    { title: 'UDP acceleration carries the data of each device', play: isAccelerated },
+    { title: 'SSTP is taken of each device', play: sstp },
     {
       title: 'SSTP is taken with every switch off',
       async play(world) {
@@ -119,6 +126,15 @@ const OWN = row({
     },
   ],
 });
+
+/** After some traffic, since it is tried beside the TCP connection. */
+async function isAccelerated({ devices }: World): Promise<void> {
+  for (const device of devices)
+    await device.run(
+      'n=0; until vpncmd localhost /CLIENT /CMD AccountStatusGet home | tee /tmp/status | grep -q "UDP Acceleration is Active *|Yes"; do n=$((n+1)); [ $n -lt 60 ] || { cat /tmp/status; exit 1; }; sleep 0.5; done',
+      60_000,
+    );
+}
 
 async function isRunning(device: Machine, program: string): Promise<boolean> {
   return (await device.attempt(`pgrep -x ${program}`)).status === 0;
@@ -165,7 +181,7 @@ const OPENVPN = row({
     device.put('/etc/openvpn/login', `${device.name}@VPN\nsecret\n`, 0o600);
     device.put(
       '/etc/openvpn/client.conf',
-      `client\ndev tun\nproto udp\nremote ${server.host.address} 1194\nca /etc/openvpn/ca.crt\nauth-user-pass /etc/openvpn/login\ndata-ciphers AES-128-CBC:AES-128-GCM:AES-256-GCM\nauth SHA1\nroute-nopull\nverb 3\n`,
+      `client\ndev tun\nproto udp\nremote ${server.host.address} 1194\nca /etc/openvpn/ca.crt\nauth-user-pass /etc/openvpn/login\ndata-ciphers AES-128-CBC:AES-128-GCM:AES-256-GCM\nauth SHA1\nroute-nopull\nreneg-sec ${RENEGOTIATE_SECONDS}\nverb 3\n`,
     );
     await device.start('openvpn', 'openvpn --config /etc/openvpn/client.conf');
     await device.waitForLog('openvpn', 'Initialization Sequence Completed');
@@ -175,6 +191,12 @@ const OPENVPN = row({
     );
     return { serverInside: SERVER_INSIDE, deviceInside: /inet ([\d.]+)/.exec(listed)![1]! };
   },
+  rekeys: [
+    {
+      title: `the client, every ${RENEGOTIATE_SECONDS} s`,
+      play: ({ devices }) => renewedTwice(devices, RENEGOTIATE_SECONDS),
+    },
+  ],
   async hangUp(device) {
     await device.run('pkill -x openvpn; while pgrep -x openvpn; do sleep 0.1; done');
   },
@@ -194,6 +216,15 @@ const L2TP = row({
     return { serverInside: SERVER_INSIDE, deviceInside };
   },
   hangUp: hangUpL2tpIpsec,
+  rekeys: [
+    {
+      title: 'every client renews the SA',
+      play: ({ devices }) =>
+        renew(devices, async (device) => {
+          await device.run('swanctl --rekey --child net');
+        }),
+    },
+  ],
 });
 
 export const SOFTETHER_ROWS: readonly Row[] = [OWN, OPENVPN, L2TP];
