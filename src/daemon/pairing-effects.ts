@@ -7,7 +7,6 @@ import type { PairingEffect } from '../core/alg/fact.ts';
 import { COOKIE_SECONDS } from '../core/policy/ike.ts';
 import { TURN_MS } from '../core/policy/turns.ts';
 import { WireError } from '../core/wire/bytes.ts';
-import { parseEsp } from '../core/wire/esp.ts';
 import { forwardIpv4, type Forwarding } from '../core/wire/forwarded.ts';
 import { parseIpv4Packet } from '../core/wire/ipv4.ts';
 import { parseIsakmpHeader } from '../core/wire/isakmp.ts';
@@ -108,8 +107,14 @@ export class PairingEffects {
         break;
       case 'deliver':
         this.#send(effect.held, { destination: effect.client });
-        await this.#mendPair(effect.held, effect.client);
         break;
+      case 'mend': {
+        const key = inboundKey(effect.server, effect.spi);
+        for (const set of ['esp_in', 'esp_trial']) if (await this.#options.table.hasElement(set, key)) return;
+        const element = { key, data: ipv4Bytes(effect.client), timeoutMs: this.#options.espIdleMs() };
+        await this.#writer.write([{ set: 'esp_in', key, element }]);
+        break;
+      }
       case 'release':
         await this.#learnCookie(effect.held);
         this.#send(effect.held, {});
@@ -133,17 +138,6 @@ export class PairingEffects {
     const key = cookieKey(destination, parseIsakmpHeader(parseUdp(payload).payload).initiatorSpi);
     const element = { key, data: ipv4Bytes(source), timeoutMs: COOKIE_SECONDS * 1000 };
     await this.#writer.write([{ set: 'ike_cookies', key, element }]);
-  }
-
-  /** The kernel had forgotten the pair of a packet that belongs to `client`: it would hold the next one too. */
-  async #mendPair(held: number, client: Ipv4Address): Promise<void> {
-    const packet = this.#options.held.get(held);
-    if (packet === null) return;
-    const { source, payload } = parseIpv4Packet(packet.bytes);
-    const key = inboundKey(source, parseEsp(payload).spi);
-    for (const set of ['esp_in', 'esp_trial']) if (await this.#options.table.hasElement(set, key)) return;
-    const element = { key, data: ipv4Bytes(client), timeoutMs: this.#options.espIdleMs() };
-    await this.#writer.write([{ set: 'esp_in', key, element }]);
   }
 
   /**

@@ -207,8 +207,11 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     const { spi } = fact.packet;
     const settled = server.ins.get(spi);
     if (settled !== undefined) {
-      // It came before its pair was in the kernel.
-      if (held !== null) this.#outbox.deliver(held, settled.child.party.client);
+      // It came before its pair was in the kernel, or the kernel has forgotten it.
+      if (held === null) return;
+      const { client } = settled.child.party;
+      this.#outbox.deliver(held, client);
+      this.#outbox.emit({ kind: 'mend', server: server.address, spi, client });
       return this.#outbox.drop(held);
     }
     const past = server.past.get(spi);

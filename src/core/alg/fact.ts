@@ -205,6 +205,13 @@ export type PairingEffect =
   | { readonly kind: 'unpair'; readonly server: Ipv4Address; readonly spi: Spi; readonly reason: string }
   /** Send a held inbound packet of ESP to `client`; it may be sent again later, so keep it until dropped. */
   | { readonly kind: 'deliver'; readonly held: number; readonly client: Ipv4Address }
+  /** Put a settled pair into `esp_in` again if the kernel has forgotten it; else its next packet is held too. */
+  | {
+      readonly kind: 'mend';
+      readonly server: Ipv4Address;
+      readonly spi: Spi;
+      readonly client: Ipv4Address;
+    }
   /** Send a held IKE message or a held outbound packet of ESP on its way, and forget it. */
   | { readonly kind: 'release'; readonly held: number }
   | { readonly kind: 'drop-held'; readonly held: number }

@@ -241,6 +241,7 @@ const EFFECTS: { [E in PairingEffect as E['kind']]: FieldsOf<E> } = {
   },
   unpair: { server: ipv4, spi, reason: text },
   deliver: { held: number, client: ipv4 },
+  mend: { server: ipv4, spi, client: ipv4 },
   release: { held: number },
   'drop-held': { held: number },
   turn: { server: ipv4, client: ipv4 },
