@@ -21,7 +21,7 @@ export type End = 'device' | 'server';
 /** How messages get to the other end. */
 export interface IkeLine {
   readonly device: number;
-  readonly unseen: boolean;
+  readonly unseen: IkePacket['unseen'];
   send(from: End, packet: IkePacket): void;
   after(milliseconds: number, act: () => void): void;
   implementation(end: End): Implementation;

@@ -35,7 +35,7 @@ export class KernelRules implements GatewayUnderTest {
 
   fromLan(packet: Packet): void {
     if (packet.kind === 'ike') {
-      if (!packet.unseen && isPhaseTwo(packet) && !this.#phaseTwo(packet.client)) return;
+      if (packet.unseen === 'no' && isPhaseTwo(packet) && !this.#phaseTwo(packet.client)) return;
     } else if (!this.#out.has(packet.spi)) this.#newOutbound(packet);
     this.#outside.toServer(packet);
   }

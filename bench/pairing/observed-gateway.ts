@@ -3,7 +3,7 @@
 // another moment. The daemon is never told the truth.
 import type { Ipv4Address } from '../../src/core/address.ts';
 import type { EspPairing } from '../../src/core/alg/esp-pairing.ts';
-import type { Fact, PairingEffect } from '../../src/core/alg/fact.ts';
+import type { Fact, Flow, PairingEffect } from '../../src/core/alg/fact.ts';
 import type { Spi } from '../../src/core/wire/esp.ts';
 import type { IsakmpMessage } from '../../src/core/wire/isakmp.ts';
 import type { EspPacket, GatewayUnderTest, IkePacket, Outside, Packet } from './packet.ts';
@@ -30,6 +30,7 @@ export class ObservedGateway implements GatewayUnderTest {
   readonly #out = new Set<number>();
   readonly #watched = new Set<number>();
   readonly #devices = new Set<number>();
+  readonly #tracked = new Set<number>();
   #turnUntil = 0;
   readonly #holders = new Map<number, number>();
   readonly #cookies = new Map<bigint, number>();
@@ -68,7 +69,8 @@ export class ObservedGateway implements GatewayUnderTest {
   }
 
   #ike(packet: IkePacket): void {
-    if (packet.unseen) return this.#pass(packet);
+    if (packet.unseen !== 'all') this.#track(packet.client);
+    if (packet.unseen !== 'no') return this.#pass(packet);
     const isRequest = packet.version === 1 || !packet.response;
     const { exchangeType } = packet;
     const isPhaseTwo =
@@ -83,6 +85,13 @@ export class ObservedGateway implements GatewayUnderTest {
       return this.#hear(this.#ikeFact(packet, this.#hold(packet)));
     this.#hear(this.#ikeFact(packet, null));
     this.#pass(packet);
+  }
+
+  /** Conntrack tells of each connection once. */
+  #track(device: number): void {
+    if (this.#tracked.has(device)) return;
+    this.#tracked.add(device);
+    this.#hear({ kind: 'flow', change: 'new', flow: flowOf(device) });
   }
 
   #isHeldBack(packet: IkePacket, now: number): boolean {
@@ -239,6 +248,25 @@ export class ObservedGateway implements GatewayUnderTest {
       default:
     }
   }
+}
+
+function flowOf(device: number): Flow {
+  return {
+    id: device + 1,
+    protocol: 17,
+    client: addressOf(device),
+    server: SERVER,
+    clientPort: 500,
+    serverPort: 500,
+    wanPort: 500 - device,
+    answered: false,
+    assured: false,
+    tcpState: null,
+    timeoutSeconds: 330,
+    startedUnixMs: null,
+    out: null,
+    in: null,
+  };
 }
 
 function headOf({ spi, sequence, length }: EspPacket): { spi: Spi; sequence: number; rest: Uint8Array } {

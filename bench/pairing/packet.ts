@@ -16,8 +16,8 @@ export interface IkePacket {
   /** Whether the sender began the IKE SA. */
   readonly initiator: boolean;
   readonly length: number;
-  /** Nobody observes it: the daemon has started since, or it runs where nobody looks. */
-  readonly unseen: boolean;
+  /** Nobody observes it, or it does not even pass: as of the device. */
+  readonly unseen: 'no' | 'copies' | 'all';
   /** The same for a message and its retransmissions. */
   readonly identity: object;
   readonly truth: { readonly receive: () => void };

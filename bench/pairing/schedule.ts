@@ -23,8 +23,11 @@ export interface DevicePlan {
   readonly implementation: Implementation;
   readonly version: 1 | 2;
   readonly startAt: number;
-  /** Nobody observes its IKE. */
-  readonly unseen: boolean;
+  /**
+   * Nobody observes its IKE: `copies` are missing, as from before the daemon's start, but conntrack knows that it
+   * speaks IKE with the server; or nothing passes but its ESP, as with keys that were set by hand.
+   */
+  readonly unseen: 'no' | 'copies' | 'all';
   /** IKE_AUTH takes so many rounds (EAP has several). */
   readonly authRounds: number;
   readonly lanDelay: number;
@@ -96,7 +99,7 @@ function drawDevice(random: Random, startAt: number, serverLifetime: () => numbe
     implementation,
     version,
     startAt,
-    unseen: random.isSo(0.015),
+    unseen: drawUnseen(random.unit()),
     authRounds: version === 2 && random.isSo(0.3) ? random.integer(2, 5) : 1,
     lanDelay: random.logBetween(0.2, 4),
     tunnels: Array.from({ length: tunnels }, () => drawTunnel(random, serverLifetime)),
@@ -104,6 +107,11 @@ function drawDevice(random: Random, startAt: number, serverLifetime: () => numbe
       ? { at: random.between(10_000, 200_000), by: random.isSo(0.6) ? 'device' : 'server' }
       : null,
   };
+}
+
+function drawUnseen(draw: number): DevicePlan['unseen'] {
+  if (draw < 0.003) return 'all';
+  return draw < 0.015 ? 'copies' : 'no';
 }
 
 function drawTunnel(random: Random, serverLifetime: () => number): TunnelPlan {

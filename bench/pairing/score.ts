@@ -109,7 +109,8 @@ export class Score {
 
   arrived(packet: Packet): void {
     const { now } = this.#clock;
-    if (packet.from === 'lan' && !(packet.kind === 'ike' && packet.unseen)) this.#seen.add(packet.client!);
+    if (packet.from === 'lan' && !(packet.kind === 'ike' && packet.unseen === 'all'))
+      this.#seen.add(packet.client!);
     if (packet.kind === 'ike') {
       if (isPhaseTwo(packet)) {
         if (!this.#ikeArrived.has(packet.identity)) {
@@ -180,7 +181,7 @@ export class Score {
     const told = (one: Use): boolean =>
       now - one.lastExchangeAt < FRESH_MS || (one.lastOutAt !== null && now - one.lastOutAt < FRESH_MS);
     const isUnseen = (one: Use): boolean =>
-      this.schedule.devices[one.child.device]!.unseen && one.firstOutAt === null;
+      this.schedule.devices[one.child.device]!.unseen !== 'no' && one.firstOutAt === null;
     if (told(use) && !isUnseen(use)) return false;
     // Of a device that has never been seen nothing can be known.
     if (!this.#seen.has(use.child.device)) return true;

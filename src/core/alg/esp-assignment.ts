@@ -16,7 +16,10 @@ const SURPLUS_OF_UNSEEN = 1;
 
 /** A device that is so much less likely gets nothing, and no more devices than these. */
 const ALMOST = 3.5;
-const MOST_OTHERS = 3;
+/** However well its time fits: so many packets that a device got and did not react to. */
+export const MANY_SILENCES = 2;
+const ALMOST_IN_DOUBT = 5;
+const MOST_OTHERS = 4;
 
 /** A child that expects an inbound SPI, or what else a device may have. */
 interface Slot {
@@ -46,7 +49,9 @@ export function choose(server: Server): Map<Unsettled, Choice> {
   for (const [unsettled, slot] of given) {
     const rivals = expecting.size - (expecting.has(slot.party) ? 1 : 0);
     const losses = lossesOf(unsettled, slot, slots, given);
-    const others = [...losses].filter(([, loss]) => loss < ALMOST).toSorted(([, a], [, b]) => a - b);
+    const silences = unsettled.silent.get(slot.party) ?? 0;
+    const most = unsettled.doubts > 0 || silences >= MANY_SILENCES ? ALMOST_IN_DOUBT : ALMOST;
+    const others = [...losses].filter(([, loss]) => loss < most).toSorted(([, a], [, b]) => a - b);
     choices.set(unsettled, {
       ...slot,
       margin: Math.min(...losses.values()),
@@ -148,9 +153,15 @@ function lossesOf(
 }
 
 /** Certain is what is proved, or what could be nobody else's; however well it fits, chance may fit as well. */
-export function confidenceOf({ party, margin, rivals }: Choice, isProved: boolean): Confidence {
+export function confidenceOf(
+  { party, margin, rivals }: Choice,
+  isProved: boolean,
+  { uncalled, proofs }: Unsettled,
+): Confidence {
   const { unseen } = party.server;
-  const isSole = rivals === 0 && unseen.size === (unseen.has(party) ? 1 : 0);
+  // One that its server calls may be a device that nothing was ever seen of, until it reacts.
+  const isSole =
+    rivals === 0 && unseen.size === (unseen.has(party) ? 1 : 0) && (!uncalled || proofs.has(party));
   if (isSole || (isProved && margin >= SETTLED)) return 'certain';
   return margin >= CLEAR ? 'probable' : 'ambiguous';
 }

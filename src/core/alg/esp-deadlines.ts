@@ -10,6 +10,8 @@ import type { Instant } from './machine.ts';
 export const MOST_WAIT_MS = 200;
 /** After this long without proof the likeliest device keeps it. */
 export const TRIAL_MS = 60_000;
+/** So long several devices may get its packets. */
+export const MOST_SHARED_MS = 3_600_000;
 /** How long after an exchange its device's or the server's first packet is waited for, while others wait. */
 const AFTERMATH_MS = { least: 1000, most: 1200 };
 /** Between two looks at a server that nothing has happened at. */
@@ -47,7 +49,8 @@ export function deadline(server: Server): Instant | null {
   let at = Infinity;
   for (const unsettled of server.unsettled.values()) {
     const { on, shared, firstAt, onSince } = unsettled;
-    const nobodys = firstAt + (shared.size === 0 ? MOST_WAIT_MS : TRIAL_MS);
+    const sharedUntil = firstAt + (server.wokenAt < firstAt + TRIAL_MS ? TRIAL_MS : MOST_SHARED_MS);
+    const nobodys = shared.size === 0 ? firstAt + MOST_WAIT_MS : sharedUntil;
     at = Math.min(at, on === null ? nobodys : onSince + TRIAL_MS);
     for (const deliveredAt of unsettled.awaited.values()) at = Math.min(at, deliveredAt + REACTION_MS);
   }

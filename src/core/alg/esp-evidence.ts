@@ -2,7 +2,7 @@
 // how often would a packet come just then, if it were that device's? An answer comes a round trip after
 // a device's packet; a server that speaks first does so just after an exchange; else it is rare. The
 // logarithms add up, and the SPIs are given to the devices so that the sum is greatest.
-import { remember, type Child, type Party, type Server, type Unsettled } from './esp-state.ts';
+import { remember, type Child, type Outbound, type Party, type Server, type Unsettled } from './esp-state.ts';
 import type { Instant } from './machine.ts';
 
 /**
@@ -42,6 +42,8 @@ const LATER = 0.3;
 const MOST_OF_REACTION = 2.7;
 /** A device that sends all the time reacts to nothing. */
 const MOST_CHANCE = 2.4;
+/** The share of the time in which an answer would be expected, beyond which one proves nothing. */
+const MOST_CALLING = 0.5;
 /** Most devices use a new SA within this time. */
 const BEGINS_MS = 3000;
 const BEGINNING_RATE = 2;
@@ -94,6 +96,11 @@ export function learnHabit({ habit }: Party, spi: number): void {
   else habit.other += 1;
 }
 
+/** How likely a packet of it is answered. */
+function answeredShare({ inVain }: Outbound): number {
+  return ANSWERED * 2 ** (-inVain / 2.5);
+}
+
 /** Packets a second that would come on this child's inbound SPI now. */
 function rate(child: Child, server: Server, { sequence, gaps, arrivedAt }: Unsettled, now: Instant): number {
   const callable = callability(child.party);
@@ -105,7 +112,7 @@ function rate(child: Child, server: Server, { sequence, gaps, arrivedAt }: Unset
   const slack = isMeasured ? 0 : THINKING_MS;
   if (out !== null) {
     // What has been asked in vain again and again is asked of nobody.
-    const answered = ANSWERED * 2 ** (-out.inVain / 2.5);
+    const answered = answeredShare(out);
     for (const at of out.sentAt) {
       const late = now - at - roundTripMs;
       if (now - at < least) continue;
@@ -175,7 +182,8 @@ export function weighArrival(server: Server, unsettled: Unsettled, now: Instant)
   remember(unsettled.bursts, now);
   unsettled.burstCount += 1;
   const callers = callersOf(server, now);
-  if (callers.length === 1) prove(unsettled, callers[0]!);
+  const [only] = callers;
+  if (only && callers.length === 1 && !isAlwaysCalling(only, now)) prove(unsettled, only);
   if (unsettled.caller !== null) takeBackReactions(server, unsettled, unsettled.caller, now);
   if (!isRepeating(unsettled.bursts)) return;
   const { on, shared } = unsettled;
@@ -237,6 +245,13 @@ export function callersOf(server: Server, now: Instant): Party[] {
   return callers;
 }
 
+/** It sends so often that whatever comes may be an answer. */
+function isAlwaysCalling(party: Party, now: Instant): boolean {
+  let sent = 0;
+  for (const { out } of party.open) sent += out?.sentAt.filter((at) => now - at < RATE_MS).length ?? 0;
+  return (sent / RATE_MS) * answerWithinMs(party.server) > MOST_CALLING;
+}
+
 /** Packets a second that a device sends of its own accord, by what was seen of late. */
 function sendingRate(party: Party, now: Instant): number {
   let rate = 1000 / RATE_MS;
@@ -280,7 +295,8 @@ export function weighSending(server: Server, child: Child, now: Instant): void {
     const fit = fits.get(child);
     if (fit === undefined || before <= firstAt) continue;
     const answered = arrivedAt.some((at) => at >= before && at <= before + within);
-    if (!answered) fits.set(child, fit + SILENCE);
+    // What would answer it was expected, and has been weighed if it came: a stream falls into place by chance.
+    fits.set(child, fit + (answered ? -answeredShare(child.out!) : SILENCE));
   }
 }
 

@@ -6,11 +6,13 @@
 import type { Ipv4Address } from '../address.ts';
 import { exchangeTypes } from '../wire/isakmp.ts';
 import type { Spi } from '../wire/esp.ts';
+import { ipProtocols } from '../wire/ipv4.ts';
 import { busyUntil, deadline } from './esp-deadlines.ts';
 import { weighReaction, weighSending } from './esp-evidence.ts';
 import { Outbox } from './esp-outbox.ts';
 import { countStray, decide, giveUp, hearUnsettled } from './esp-settling.ts';
 import {
+  clearSuspicion,
   close,
   measureRoundTrip,
   newChild,
@@ -23,7 +25,16 @@ import {
 } from './esp-state.ts';
 import { clearInbound, keepPast, Servers, setInbound, setOutbound } from './esp-tables.ts';
 import { RENEW_MS, type HeldBack } from './esp-turns.ts';
-import type { EspArrived, EspCounted, EspPassed, EspSent, Fact, IkeSeen, PairingEffect } from './fact.ts';
+import type {
+  EspArrived,
+  EspCounted,
+  EspPassed,
+  EspSent,
+  Fact,
+  FlowSeen,
+  IkeSeen,
+  PairingEffect,
+} from './fact.ts';
 import { IkeTracker, isPhaseTwo, type Exchange, type IkeNews } from './ike.ts';
 import type { Instant, Machine } from './machine.ts';
 
@@ -67,6 +78,9 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
       case 'esp-begun-again':
         this.#hearBegunAgain(this.#servers.party(fact.server, fact.client, now), fact.spi, now);
         break;
+      case 'flow':
+        this.#hearFlow(fact, now);
+        break;
       default:
     }
     return this.#outbox.take();
@@ -94,11 +108,21 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
 
   // IKE
 
+  /** Conntrack sees IKE also where its messages were not: before the daemon began, or when copies were left out. */
+  #hearFlow({ change, flow }: FlowSeen, now: Instant): void {
+    const { protocol, serverPort, client, server } = flow;
+    if (protocol !== ipProtocols.udp || serverPort !== 500 || client.includes(':')) return;
+    const [address, device] = [server as Ipv4Address, client as Ipv4Address];
+    if (change === 'end') this.#servers.unsuspect(address, device);
+    else this.#servers.suspect(address, device, now);
+  }
+
   #hearIke(seen: IkeSeen, now: Instant): void {
     const client = this.#ike.clientOf(seen);
     const { header } = seen.message;
     if (client === null || client.includes(':') || seen.port !== 500) return this.#outbox.release(seen.held);
     const party = this.#servers.party(seen.server as Ipv4Address, client as Ipv4Address, now);
+    clearSuspicion(party);
     if (!isPhaseTwo(header.exchangeType)) {
       this.#outbox.release(seen.held);
       return this.#follow(this.#ike.hear(seen, now), party, now);
@@ -193,7 +217,10 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     let child =
       [...party.open].find(({ out }) => out === null) ?? [...party.early].find((one) => one.in?.isCertain);
     child ??= newChild(party, null, now);
-    if (child.exchange === null && child.in === null) noteUnseen(party);
+    if (child.exchange === null && child.in === null) {
+      party.isSuspect = false;
+      noteUnseen(party);
+    }
     setOutbound(child, spi);
     return child;
   }

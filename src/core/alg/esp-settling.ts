@@ -9,10 +9,11 @@ import {
   confidenceOf,
   evidenceOf,
   gain,
+  MANY_SILENCES,
   SETTLED,
   type Choice,
 } from './esp-assignment.ts';
-import { MOST_WAIT_MS, TRIAL_MS } from './esp-deadlines.ts';
+import { MOST_SHARED_MS, MOST_WAIT_MS, TRIAL_MS } from './esp-deadlines.ts';
 import { callersOf, isOneWay, learnHabit, weighArrival, weighSilence } from './esp-evidence.ts';
 import type { Outbox } from './esp-outbox.ts';
 import {
@@ -32,9 +33,16 @@ const MOST_HELD_OF_SPI = 16;
 const MOST_UNSETTLED = 48;
 /** More SPIs than this beside those that are expected are a flood: then one packet of an SPI is not enough. */
 const MOST_SURPLUS = 4;
-/** Packets that several devices get, and devices that get them; then the likeliest one has it. */
-const MOST_SHARED = 64;
+/** Devices that get the packets of one SPI. */
 const MOST_SHARING = 5;
+/** Packets that they get at once, and how many more a second: a stream that nobody answers; then the likeliest has it. */
+const MOST_SHARED = 64;
+const SHARED_A_SECOND = 8;
+/** SPIs of one server that are shared for longer than a minute. */
+const MOST_LONG_SHARED = 8;
+/** So much clearer it must be whose it is, if nobody shows it by his reaction; and if one did not react before. */
+const SURE = 6;
+const ELIMINATED = 12;
 const MOST_DOUBTS = 3;
 /** A held packet is delivered again to another device within this time. */
 const REDELIVER_MS = 8000;
@@ -84,8 +92,14 @@ export function hearUnsettled(
   }
   weighArrival(server, unsettled, now);
   remember(unsettled.arrivedAt, now);
-  for (const party of owners(unsettled)) unsettled.awaited.set(party, now);
+  for (const party of owners(unsettled)) awaitReaction(unsettled, party, now);
   return true;
+}
+
+/** It has got something, and has to show that it is its own. */
+function awaitReaction(unsettled: Unsettled, party: Party, now: Instant): void {
+  if (!unsettled.awaited.has(party)) unsettled.got.set(party, (unsettled.got.get(party) ?? 0) + 1);
+  unsettled.awaited.set(party, now);
 }
 
 /** Who gets what comes on it. */
@@ -116,6 +130,7 @@ function newUnsettled(server: Server, spi: Spi, sequence: number, now: Instant):
     reaction: null,
     uncalled: callersOf(server, now).length === 0,
     silent: new Map(),
+    got: new Map(),
     proofs: new Map(),
   };
   server.unsettled.set(spi, unsettled);
@@ -143,6 +158,7 @@ export function decide(server: Server, outbox: Outbox, now: Instant): void {
   for (const unsettled of server.unsettled.values()) weighSilence(unsettled, now);
   const choices = choose(server);
   const isCrowded = server.unsettled.size > server.open.size + server.unseen.size + MOST_SURPLUS;
+  let old = 0;
   for (const unsettled of server.unsettled.values()) {
     if (unsettled.held.length > 0 && now > unsettled.firstAt + REDELIVER_MS) {
       for (const held of unsettled.held.splice(0)) outbox.drop(held);
@@ -153,32 +169,49 @@ export function decide(server: Server, outbox: Outbox, now: Instant): void {
       if (!hasWaited) continue;
       giveUp(server, unsettled, outbox);
       countStray(server, outbox, now);
-    } else if (choice !== undefined) decideOne(unsettled, choice, hasWaited, outbox, now);
+    } else if (choice !== undefined) {
+      const isOld = unsettled.on === null && now >= unsettled.firstAt + TRIAL_MS;
+      if (isOld) old += 1;
+      decideOne(
+        unsettled,
+        choice,
+        { hasWaited, hasRoom: !isCrowded && old <= MOST_LONG_SHARED },
+        outbox,
+        now,
+      );
+    }
   }
 }
 
 function decideOne(
   unsettled: Unsettled,
   choice: Choice,
-  hasWaited: boolean,
+  { hasWaited, hasRoom }: { hasWaited: boolean; hasRoom: boolean },
   outbox: Outbox,
   now: Instant,
 ): void {
   const { party, child, margin, rivals } = choice;
   const { server } = party;
+  // Nothing comes on it any more, so what devices do meanwhile says nothing about it.
+  const isSilent = now - unsettled.arrivedAt.at(-1)! > REDELIVER_MS;
   if (unsettled.on === null) {
-    const isClear = margin >= (hasWaited ? CLEARER : CLEAR) || rivals === 0;
+    const isClear =
+      margin >= clearness(unsettled, party, hasWaited) || (rivals === 0 && choice.others.length === 0);
     if (!isClear && !hasWaited) return;
-    if (!isClear && unsettled.packets < MOST_SHARED && now < unsettled.firstAt + TRIAL_MS) {
-      return share(unsettled, choice, outbox, now);
-    }
+    if (!isClear && mayShare(unsettled, hasRoom, now)) return share(unsettled, choice, outbox, now);
     put(unsettled, choice, null, outbox, now);
-  } else if (unsettled.on !== party && gain(unsettled, choice, unsettled.on) > BETTER) {
+  } else if (!isSilent && unsettled.on !== party && gain(unsettled, choice, unsettled.on) > BETTER) {
+    if (!reactsOften(unsettled, party) && mayShare(unsettled, hasRoom, now))
+      return doubt(unsettled, choice, outbox, now);
     put(unsettled, choice, unsettled.on, outbox, now);
   }
   const on = unsettled.on!;
-  if (margin < CLEARER && isDoubtful(unsettled, on)) return doubt(unsettled, choice, outbox, now);
+  if (!isSilent && isDoubtful(unsettled, on, choice)) return doubt(unsettled, choice, outbox, now);
   if (now >= unsettled.onSince + TRIAL_MS || isOneWay(unsettled)) {
+    const isShown =
+      reactsOften(unsettled, on) || margin >= SURE || (rivals === 0 && choice.others.length === 0);
+    if (!isShown && !isSilent && unsettled.burstCount >= 2 && mayShare(unsettled, hasRoom, now))
+      return doubt(unsettled, choice, outbox, now);
     // One packet that nothing was left to expect: it may have been anybody's.
     if (unsettled.burstCount < 2 && (on !== party || child === null))
       return forget(unsettled, server, outbox);
@@ -187,7 +220,27 @@ function decideOne(
   if (on !== party) return;
   unsettled.child = child;
   const isDone = margin >= SETTLED && (unsettled.proofs.get(party) ?? 0) >= PROOFS;
-  if (isDone || server.parties.size === 1) settle(unsettled, choice, outbox, now);
+  if (isDone || server.parties.size + server.suspects.size === 1) settle(unsettled, choice, outbox, now);
+}
+
+/** How clear it must be to give it to one device alone. */
+function clearness(unsettled: Unsettled, party: Party, hasWaited: boolean): number {
+  if (unsettled.doubts === 0) return hasWaited ? CLEARER : CLEAR;
+  // It was given to one before that did not react: what does not react again and again is not its device.
+  return reactsOften(unsettled, party) ? CLEAR : ELIMINATED;
+}
+
+/** It is no chance that it sent when it got something: a device that sends all the time has some by chance. */
+function reactsOften({ proofs, got }: Unsettled, party: Party): boolean {
+  return (proofs.get(party) ?? 0) >= Math.max(1, 0.4 * (got.get(party) ?? 0));
+}
+
+/** At first as many packets as come; then few enough to send them to several without harm. */
+function mayShare({ packets, firstAt }: Unsettled, hasRoom: boolean, now: Instant): boolean {
+  const since = now - firstAt;
+  return (
+    since < (hasRoom ? MOST_SHARED_MS : TRIAL_MS) && packets < MOST_SHARED + (since / 1000) * SHARED_A_SECOND
+  );
 }
 
 /** Gives it to all that may be meant: one of them will show that it is its own, and to others it is nothing. */
@@ -199,20 +252,22 @@ function share(unsettled: Unsettled, { party, others }: Choice, outbox: Outbox, 
     unsettled.shared.add(one);
     if (unsettled.held.length === 0) continue;
     for (const held of unsettled.held) outbox.deliver(held, one.client);
-    unsettled.awaited.set(one, now);
+    awaitReaction(unsettled, one, now);
   }
 }
 
 /** A device that sends all the time has some by chance, so they must be many of what came. */
 function isProved({ proofs, burstCount }: Unsettled, party: Party): boolean {
-  return (proofs.get(party) ?? 0) >= Math.max(PROOFS, burstCount / 2);
+  return (proofs.get(party) ?? 0) >= Math.max(PROOFS, 0.8 * burstCount);
 }
 
 /** It has got packets, and nothing shows that they are its own. */
-function isDoubtful({ silent, proofs, packets, doubts }: Unsettled, on: Party): boolean {
-  return (
-    (silent.get(on) ?? 0) > 0 && (proofs.get(on) ?? 0) === 0 && packets < MOST_SHARED && doubts < MOST_DOUBTS
-  );
+function isDoubtful(unsettled: Unsettled, on: Party, { margin, others }: Choice): boolean {
+  const { silent, proofs, packets, doubts } = unsettled;
+  const silences = silent.get(on) ?? 0;
+  if (silences === 0 || packets >= MOST_SHARED || doubts >= MOST_DOUBTS) return false;
+  if (margin < CLEARER) return !proofs.has(on);
+  return silences >= MANY_SILENCES && others.length > 0 && !reactsOften(unsettled, on);
 }
 
 function doubt(unsettled: Unsettled, choice: Choice, outbox: Outbox, now: Instant): void {
@@ -220,6 +275,9 @@ function doubt(unsettled: Unsettled, choice: Choice, outbox: Outbox, now: Instan
   unsettled.shared.add(on!);
   unsettled.on = null;
   unsettled.doubts += 1;
+  // What has come so far was most likely its own, and is not shown to others.
+  if (choice.party === on && choice.margin >= CLEARER)
+    for (const held of unsettled.held.splice(0)) outbox.drop(held);
   const reason =
     'It does not react: until it is clear whose it is, all devices that may be meant get its packets.';
   outbox.emit({ kind: 'unpair', server: on!.server.address, spi, reason });
@@ -246,14 +304,14 @@ function put(
     server: party.server.address,
     spi: unsettled.spi,
     client: party.client,
-    confidence: confidenceOf(choice, isProved(unsettled, party)),
+    confidence: confidenceOf(choice, isProved(unsettled, party), unsettled),
     evidence: evidenceOf(party, margin, rivals, instead),
     instead: instead?.client ?? null,
     trial: true,
   });
   if (unsettled.held.length > 0 && now - unsettled.firstAt < REDELIVER_MS && !unsettled.shared.has(party)) {
     for (const held of unsettled.held) outbox.deliver(held, party.client);
-    unsettled.awaited.set(party, now);
+    awaitReaction(unsettled, party, now);
   }
   unsettled.shared.clear();
   if (child !== null) outbox.outbound(child, 'watched');
@@ -269,7 +327,7 @@ function settle(unsettled: Unsettled, choice: Choice, outbox: Outbox, now: Insta
   const { party, child: chosen, margin, rivals } = choice;
   const { server } = party;
   const child = chosen ?? newChild(party, null, now);
-  const confidence = confidenceOf(choice, isProved(unsettled, party));
+  const confidence = confidenceOf(choice, isProved(unsettled, party), unsettled);
   const sent = child.out?.sentAt.findLast((at) => at < unsettled.firstAt);
   if (sent !== undefined && confidence === 'certain') {
     measureRoundTrip(server, unsettled.firstAt - sent);

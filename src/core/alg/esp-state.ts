@@ -81,7 +81,9 @@ export interface Unsettled {
   caller: Party | null;
   /** No device's packet called for the first one. */
   uncalled: boolean;
-  /** How often each device got packets of it and stayed silent. */
+  /** How often each device got packets of it. */
+  readonly got: Map<Party, number>;
+  /** How often it stayed silent then, of the first few times. */
   readonly silent: Map<Party, number>;
   /** How often a device reacted to a packet of it, or called for one when no other did. */
   readonly proofs: Map<Party, number>;
@@ -102,6 +104,10 @@ export interface Party {
   called: number;
   uncalled: number;
   readonly habit: SpiHabit;
+  /** Its IKE has been heard. */
+  isHeard: boolean;
+  /** Nothing but conntrack's entry tells that it speaks IKE with the server. */
+  isSuspect: boolean;
 }
 
 /** From which ranges a device's implementation has taken its SPIs so far. */
@@ -118,8 +124,10 @@ export interface Server {
   sole: Party | 'shared' | null;
   /** The open children of all devices, oldest first. */
   readonly open: Set<Child>;
-  /** Devices that have SAs which no exchange was seen for, the latest last. */
+  /** Devices that have SAs which no exchange was seen for, or may have, the latest last. */
   readonly unseen: Set<Party>;
+  /** Of these, those that nothing else is known of; the kernel does not count them as devices of the server. */
+  readonly suspects: Map<Ipv4Address, Party>;
   readonly ins: Map<Spi, Inbound>;
   readonly unsettled: Map<Spi, Unsettled>;
   /** Inbound SPIs that were forgotten in the kernel, and whose they were. */
@@ -158,12 +166,23 @@ export function close(child: Child): void {
   child.party.server.open.delete(child);
 }
 
-/** Its IKE runs where nobody sees it. */
+/** It has SAs, or may have, that no message was seen of. */
 export function noteUnseen(party: Party): void {
-  const { unseen } = party.server;
+  const { unseen, suspects } = party.server;
   unseen.delete(party);
   unseen.add(party);
-  if (unseen.size > MOST_UNSEEN) unseen.delete(unseen.values().next().value!);
+  if (unseen.size <= MOST_UNSEEN) return;
+  const first = [...unseen].find(({ isSuspect }) => isSuspect) ?? unseen.values().next().value!;
+  unseen.delete(first);
+  suspects.delete(first.client);
+}
+
+/** Its IKE has been heard, so what it expects is known. */
+export function clearSuspicion(party: Party): void {
+  party.isHeard = true;
+  if (!party.isSuspect) return;
+  party.isSuspect = false;
+  party.server.unseen.delete(party);
 }
 
 export function remember(times: Instant[], now: Instant): void {

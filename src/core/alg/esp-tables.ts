@@ -3,7 +3,7 @@
 // is forgotten here stays in the kernel's maps and is relearned from their counters.
 import type { Ipv4Address } from '../address.ts';
 import type { Spi } from '../wire/esp.ts';
-import { close, type Child, type Party, type Server } from './esp-state.ts';
+import { close, noteUnseen, type Child, type Party, type Server } from './esp-state.ts';
 import { Turns } from './esp-turns.ts';
 import type { Instant } from './machine.ts';
 
@@ -26,23 +26,31 @@ export class Servers {
 
   party(address: Ipv4Address, client: Ipv4Address, now: Instant): Party {
     const server = this.#touchServer(address, now);
-    let party = server.parties.get(client);
-    if (party === undefined) {
-      if (server.parties.size >= MOST_DEVICES) forgetParty(oldest(server.parties, hasSas));
-      party = {
-        client,
-        server,
-        outs: new Map(),
-        ins: new Set(),
-        open: new Set(),
-        early: new Set(),
-        called: 0,
-        uncalled: 0,
-        habit: { charon: 0, low: 0, other: 0 },
-      };
-      server.parties.set(client, party);
-    }
+    const known = server.parties.get(client);
+    if (known !== undefined) return known;
+    const party = server.suspects.get(client) ?? newParty(server, client);
+    attach(party);
     return party;
+  }
+
+  /** Conntrack has an entry for its IKE: it may have SAs with the server that were made where nobody looked. */
+  suspect(address: Ipv4Address, client: Ipv4Address, now: Instant): void {
+    const server = this.#touchServer(address, now);
+    const known = server.parties.get(client);
+    if (known?.isHeard || server.suspects.has(client)) return;
+    const party = known ?? newParty(server, client);
+    if (server.unseen.has(party)) return;
+    party.isSuspect = true;
+    if (known === undefined) server.suspects.set(client, party);
+    noteUnseen(party);
+  }
+
+  /** Its entry is gone, and nothing else was ever known of it. */
+  unsuspect(address: Ipv4Address, client: Ipv4Address): void {
+    const party = this.#servers.get(address)?.suspects.get(client);
+    if (party === undefined || [...party.server.unsettled.values()].some(({ on }) => on === party)) return;
+    forgetIn(party.server, party);
+    party.server.suspects.delete(client);
   }
 
   #touchServer(address: Ipv4Address, now: Instant): Server {
@@ -69,6 +77,7 @@ export class Servers {
       sole: null,
       open: new Set(),
       unseen: new Set(),
+      suspects: new Map(),
       ins: new Map(),
       unsettled: new Map(),
       past: new Map(),
@@ -83,6 +92,30 @@ export class Servers {
     this.#servers.set(address, server);
     return server;
   }
+}
+
+function newParty(server: Server, client: Ipv4Address): Party {
+  return {
+    client,
+    server,
+    outs: new Map(),
+    ins: new Set(),
+    open: new Set(),
+    early: new Set(),
+    called: 0,
+    uncalled: 0,
+    habit: { charon: 0, low: 0, other: 0 },
+    isHeard: false,
+    isSuspect: false,
+  };
+}
+
+/** It counts as a device of the server from now on. */
+export function attach(party: Party): void {
+  const { server, client } = party;
+  if (!server.suspects.delete(client) && server.parties.has(client)) return;
+  if (server.parties.size >= MOST_DEVICES) forgetParty(oldest(server.parties, hasSas));
+  server.parties.set(client, party);
 }
 
 function hasSas(party: Party): boolean {
@@ -105,22 +138,29 @@ function forgetParty(party: Party): void {
   const { server } = party;
   for (const child of party.open) close(child);
   for (const spi of party.ins) server.ins.delete(spi);
+  forgetIn(server, party);
+  if (server.sole === party) server.sole = null;
+  server.parties.delete(party.client);
+}
+
+/** What is not settled is not weighed for this device any more. */
+function forgetIn(server: Server, party: Party): void {
   for (const unsettled of server.unsettled.values()) {
     unsettled.leanings.delete(party);
     unsettled.proofs.delete(party);
     unsettled.silent.delete(party);
+    unsettled.got.delete(party);
     unsettled.shared.delete(party);
     unsettled.awaited.delete(party);
     unsettled.fits.delete(party);
   }
   server.unseen.delete(party);
-  if (server.sole === party) server.sole = null;
-  server.parties.delete(party.client);
 }
 
 /** The child's inbound SPI is known from now on. */
 export function setInbound(child: Child, spi: Spi, isCertain: boolean): void {
   const { party } = child;
+  attach(party);
   const { server } = party;
   const known = server.ins.get(spi);
   if (known !== undefined) clearInbound(known.child);
