@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demoSessions, type DemoSession } from '../lab/demo-sessions.ts';
 import { readExamples } from '../lab/examples.ts';
@@ -299,6 +300,7 @@ await step('the new version runs, with the same configuration', () => {
 await step('what the former version left is kept beside it', () => {
   must('test', '-s', '/var/lib/throughway/config-of-0.1.0.yaml');
   must('test', '-s', '/var/lib/throughway/journal-of-0.1.0.sqlite');
+  must('test', '-s', '/var/lib/throughway/admin-of-0.1.0.sqlite');
 });
 await step('its self-test plays, beside the gateway that runs', () => {
   const ran = debian.run('throughway', 'selftest', '--json');
@@ -323,15 +325,30 @@ await step('removing it takes the rules and settings away, and keeps configurati
   must('test', '-e', '/var/lib/throughway/last-good.yaml');
   claim(debian.run('test', '-e', '/usr/bin/throughway').status !== 0, 'the program is gone');
 });
-await step('installed again, it goes on where it was', async () => {
-  must('dpkg', '--install', bringInside(deb));
-  starts.push(await debian.startService());
-  // What else runs on the machine can only make it later.
-  claim(Math.min(...starts) < MOST_READY_MS, `of ${starts.join(', ')} ms one is below ${MOST_READY_MS} ms`);
-  const fresh = sessions.filter((session) => session.protocol === 'ipsec');
-  for (const session of fresh) await session.connect();
-  return during(fresh, Promise.resolve());
-});
+await step(
+  'the older version installed again goes on, and says what it cannot read of the newer one',
+  async () => {
+    for (const name of ['journal', 'admin']) {
+      const db = new DatabaseSync(debian.path(`/var/lib/throughway/${name}.sqlite`));
+      db.exec('PRAGMA user_version = 999');
+      db.close();
+    }
+    must('dpkg', '--install', bringInside(deb));
+    starts.push(await debian.startService());
+    // What else runs on the machine can only make it later.
+    claim(Math.min(...starts) < MOST_READY_MS, `of ${starts.join(', ')} ms one is below ${MOST_READY_MS} ms`);
+    const { problems } = JSON.parse(must('throughway', 'status', '--json')) as { problems: string[] };
+    claimEqual(
+      problems.map((one) => /^The .* is of a newer Throughway .* left is in use again\.$/.test(one)),
+      [true, true],
+      `what it says of both databases: ${problems.join(' ')}`,
+    );
+    must('test', '-s', '/var/lib/throughway/admin.newer.sqlite');
+    const fresh = sessions.filter((session) => session.protocol === 'ipsec');
+    for (const session of fresh) await session.connect();
+    return during(fresh, Promise.resolve());
+  },
+);
 await step('purging it leaves no file, table, user or setting', async () => {
   await debian.start('dpkg', '--purge', 'throughway');
   await debian.waitForEnd();

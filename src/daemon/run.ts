@@ -3,7 +3,6 @@
 // daemon and leave the gateway working.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { join } from 'node:path';
 import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
 import { keepWatchdogCalm, notifyServiceManager } from '../linux/service-manager.ts';
@@ -25,7 +24,7 @@ import { restAfterStart } from './rest.ts';
 import { Trace } from './trace.ts';
 import type { Observation } from './observation.ts';
 import { startObservation } from './start-observation.ts';
-import { keepBeforeUpgrade } from './upgrade.ts';
+import { keepBeforeUpgrade, takeBackAfterDowngrade } from './upgrade.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions {
@@ -73,11 +72,15 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     else early.push([key, sentence]);
   };
   const state = new StateDirectory(options.stateDir, (sentence) => tellTrouble('state', sentence));
-  const upgrade = keepBeforeUpgrade(state, options.config, join(options.stateDir, 'journal.sqlite'), VERSION);
+  const upgrade = keepBeforeUpgrade(state, options.config, VERSION);
   if (upgrade)
     log('info', `version ${VERSION} goes on where ${upgrade.from} was; copies of what it left are kept`, {
       copies: upgrade.copies,
     });
+  for (const sentence of takeBackAfterDowngrade(state, VERSION)) {
+    log('warn', sentence);
+    tellTrouble('downgrade', sentence);
+  }
   const trace = options.trace === null ? null : new Trace(options.trace, options.traceMasked, log);
   const records = openRecords({
     folder: options.stateDir,

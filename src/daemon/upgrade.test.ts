@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StateDirectory } from './files.ts';
-import { keepBeforeUpgrade, type Upgrade } from './upgrade.ts';
+import { keepBeforeUpgrade, takeBackAfterDowngrade, type Upgrade } from './upgrade.ts';
 
 let folder: string;
 let state: StateDirectory;
@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const journal = (): string => join(folder, 'state', 'journal.sqlite');
 const start = (version: string): Upgrade | null =>
-  keepBeforeUpgrade(state, join(folder, 'config.yaml'), journal(), version);
+  keepBeforeUpgrade(state, join(folder, 'config.yaml'), version);
 
 it('keeps nothing at the first start, nor when the same version starts again', () => {
   expect(start('1.0.0')).toBeNull();
@@ -67,4 +67,61 @@ it('keeps the copies of three versions', () => {
     existsSync(join(folder, 'state', `config-of-${one}.yaml`)),
   );
   expect(kept).toEqual(['3', '4', '5']);
+});
+
+describe('a database of a newer format', () => {
+  const admin = (): string => join(folder, 'state', 'admin.sqlite');
+  /** As a version leaves it that writes this format, with what stands in the log beside the file. */
+  const leave = (path: string, format: number, user: string): void => {
+    const db = new DatabaseSync(path);
+    db.exec(
+      `PRAGMA journal_mode = wal; CREATE TABLE IF NOT EXISTS users (name); INSERT INTO users VALUES ('${user}');
+       PRAGMA user_version = ${format}`,
+    );
+    db.close();
+  };
+  const usersIn = (path: string): unknown[] => {
+    const db = new DatabaseSync(path);
+    try {
+      return db.prepare('SELECT name FROM users').all();
+    } finally {
+      db.close();
+    }
+  };
+
+  it('is put aside, and what this version left is in use again', () => {
+    start('1.0.0');
+    leave(admin(), 1, 'anna');
+    expect(start('2.0.0')?.copies).toContain('admin-of-1.0.0.sqlite');
+    leave(admin(), 999, 'bert');
+    start('1.0.0');
+    const sentences = takeBackAfterDowngrade(state, '1.0.0');
+    expect(sentences).toEqual([
+      `The database of accounts is of a newer Throughway (format 999; version 1.0.0 reads up to 1), so it was put aside as "${join(folder, 'state', 'admin.newer.sqlite')}", and the one that version 1.0.0 left is in use again.`,
+    ]);
+    expect(usersIn(admin())).toEqual([{ name: 'anna' }]);
+    expect(usersIn(join(folder, 'state', 'admin.newer.sqlite'))).toEqual([
+      { name: 'anna' },
+      { name: 'bert' },
+    ]);
+    expect(statSync(admin()).mode & 0o777).toBe(0o600);
+    expect(takeBackAfterDowngrade(state, '1.0.0')).toEqual([]);
+  });
+
+  it('is put aside and said, where this version has left none', () => {
+    start('1.0.0');
+    leave(admin(), 999, 'bert');
+    const [sentence] = takeBackAfterDowngrade(state, '1.0.0');
+    expect(sentence).toContain('a new one is begun: make the first account again, or restore a backup');
+    expect(existsSync(admin())).toBe(false);
+  });
+
+  it('is what this version writes, and then stays, as does what cannot be read', () => {
+    start('1.0.0');
+    leave(admin(), 1, 'anna');
+    writeFileSync(journal(), 'no database');
+    expect(takeBackAfterDowngrade(state, '1.0.0')).toEqual([]);
+    expect(usersIn(admin())).toEqual([{ name: 'anna' }]);
+    expect(readFileSync(journal(), 'utf8')).toBe('no database');
+  });
 });

@@ -22,6 +22,9 @@ const MIGRATIONS: readonly string[] = [
      what TEXT NOT NULL, text TEXT NOT NULL);`,
 ];
 
+/** Kept in the file as SQLite's `user_version`. */
+export const ADMIN_VERSION = MIGRATIONS.length;
+
 export class AdminDatabase {
   readonly #db: DatabaseSync;
   readonly #path: string;
@@ -118,7 +121,7 @@ function openFile(path: string): DatabaseSync {
 
 function prepared(db: DatabaseSync): DatabaseSync {
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (version > MIGRATIONS.length) throw new Error(`version ${version} is of a newer Throughway`);
+  if (version > ADMIN_VERSION) throw new Error(`version ${version} is of a newer Throughway`);
   for (const [index, sql] of MIGRATIONS.entries())
     if (index >= version) db.exec(`BEGIN; ${sql} PRAGMA user_version = ${index + 1}; COMMIT`);
   return db;
