@@ -16,6 +16,10 @@ const SETTING_UP = /^sudo (throughway setup|ip) /;
 
 /** Patterns of lines that the lab does not play, and why. */
 export const NOT_HERE: readonly { readonly lines: RegExp; readonly why: string }[] = [
+  {
+    lines: /^npm run bench/,
+    why: 'measures for minutes: manual.test.ts holds its options against the program',
+  },
   { lines: /^npm (start|test|run )/, why: 'works on the sources, outside any gateway; CI runs the scripts' },
   {
     lines: /^npm audit /,
@@ -37,13 +41,16 @@ export const NOT_HERE: readonly { readonly lines: RegExp; readonly why: string }
   { lines: /^sudo systemctl reload /, why: 'needs systemd: package:test plays it' },
   {
     lines: /^sudo systemctl start /,
-    why: 'needs systemd: package:test starts the service by setup and by systemctl restart',
+    why: 'needs systemd: package:test plays it',
   },
   {
     lines: /^(sudo )?(ufw|firewall-cmd|iptables) /,
     why: 'needs another firewall: package:test plays it beside each',
   },
-  { lines: /^sudo modprobe /, why: "loads modules into the machine's own kernel" },
+  {
+    lines: /^sudo modprobe /,
+    why: "loads modules into the machine's own kernel: package:test types it in a machine with another",
+  },
   { lines: /^podman /, why: 'needs a container engine: package:test plays it' },
   { lines: /^throughway selftest$/, why: 'puts up a lab of its own: package:test plays it' },
   {

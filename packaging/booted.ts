@@ -44,6 +44,9 @@ while read -r line; do typed "$line"; done < /result/lines-running
 systemctl reload throughway
 sleep 5
 systemctl show --property NRestarts --property ActiveState --property Result throughway > /result/watchdog
+systemctl stop throughway
+while read -r line; do typed "$line"; done < /result/lines-start
+systemctl is-active throughway > /result/started
 systemctl restart throughway && systemctl is-active throughway > /result/restart
 throughway logs --lines 100 > /result/logs
 systemd-analyze security --no-pager throughway.service > /result/security
@@ -66,6 +69,7 @@ const MOST_EXPOSED = 3.0;
 const LINES = {
   install: /^sudo apt-get install /,
   running: /^(sudo systemctl (?!start)|sudo throughway logs|apt-cache show )/,
+  start: /^sudo systemctl start /,
   remove: /^sudo apt-get (remove|purge) /,
 };
 
@@ -163,6 +167,7 @@ systemd-nspawn --directory="${root}" --bind="${result}:/result" --register=no --
     ['ActiveState=active', 'NRestarts=0', 'Result=success'],
     'what the watchdog of two seconds says after five',
   );
+  claimEqual(read('started'), 'active', 'the service that is started as the manual says');
   claimEqual(read('restart'), 'active', 'the service after a restart');
   claim(/ info +ready /.test(read('logs')), `the log is shown: ${read('logs')}`);
   const exposure = Number(/level for \S+: ([\d.]+)/.exec(read('security'))?.[1]);

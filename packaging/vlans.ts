@@ -19,13 +19,16 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs run /run && mount -t tmpfs tmp /tmp
 [ -e /dev/null ] || mount -t devtmpfs dev /dev
 exec >> ${FOLDER}/trace 2>&1
+typed() { sh -e -c "$1" > ${FOLDER}/said 2>&1; echo "$? $1" >> ${FOLDER}/typed; cat ${FOLDER}/said; }
 modprobe --all veth nfnetlink nf_tables nft_ct nf_conntrack || exit
+# What Debian's User-Mode Linux has no module of must be said by modprobe, and the others be there.
+while read -r line; do sh -c "$line" > ${FOLDER}/modprobe 2>&1; done < ${FOLDER}/modules
+cat /proc/modules > ${FOLDER}/loaded
 ip link set lo up
 ip link add eth0 type veth peer name switch
 ip link set switch up
 ip link set eth0 up
 echo booted
-typed() { sh -e -c "$1" > ${FOLDER}/said 2>&1; echo "$? $1" >> ${FOLDER}/typed; cat ${FOLDER}/said; }
 while read -r line; do typed "$line"; done < ${FOLDER}/lines
 cat /proc/net/vlan/config > ${FOLDER}/vlans
 ip route add default dev eth0.10
@@ -55,6 +58,10 @@ export async function playVlans(archive: string, deb: string, folder: string): P
     writeFileSync(join(answers, name), wanted.map((line) => `${line}\n`).join(''));
   write('lines', typed);
   write('setup', setup);
+  const [loading = ''] = examplesOn(ROOT, 'docs/virtual-machines.md').flatMap(({ text }) =>
+    text.startsWith('sudo modprobe ') ? [text.replace(/^sudo /, '')] : [],
+  );
+  write('modules', [loading]);
   writeFileSync(join(answers, 'init'), INIT, { mode: 0o755 });
   // Its root vanishes with the mount namespace, but for the folder of the answers.
   const script = `cd "${folder}" && mount -t tmpfs tmpfs root &&
@@ -95,5 +102,15 @@ exec root/usr/bin/linux.uml mem=512M umid=vlans uml_dir="${folder}/state/" con=n
     `setup says what is missing: ${read('trace')}`,
   );
   claimEqual(read('left'), '', 'what is left of it');
+  // Each module that the manual names is loaded, or is one that this kernel has not (inet tables, and what goes with them).
+  const names = loading.split(' ').slice(2);
+  const loaded = names.filter((name) => new RegExp(`^${name} `, 'm').test(read('loaded')));
+  const absent = names.filter((name) => new RegExp(`Module ${name} not found`).test(read('modprobe')));
+  claimEqual(
+    [...loaded, ...absent].toSorted(),
+    names.toSorted(),
+    `what "${loading}" loads, and what it misses`,
+  );
+  claim(loaded.length > absent.length, `most are there: ${loaded.join(' ')}`);
   return `${typed.length} lines typed, and setup says what that kernel lacks`;
 }

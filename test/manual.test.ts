@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { NOT_HERE, readExamples } from '../lab/examples.ts';
+import { parsePlan } from '../bench/plan.ts';
+import { ROWS } from '../interop/rows/all.ts';
+import { SCENARIOS } from '../lab/scenarios/all.ts';
 import { apiPages } from './golden/api-reference.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { parseTyped } from '../src/cli/command-line.ts';
@@ -106,6 +109,23 @@ it('every script that is named is one', () => {
   );
   expect(named.length).toBeGreaterThan(10);
   for (const name of new Set(named)) expect(Object.keys(scripts)).toContain(name);
+});
+
+it('every measurement, scenario and row that is named is one', () => {
+  const lines = readExamples(root).map(({ text }) => text);
+  const wordsOf = (script: string): string[][] =>
+    lines.flatMap((line) =>
+      line.startsWith(`npm run ${script} -- `) ? [line.slice(`npm run ${script} -- `.length).split(' ')] : [],
+    );
+  expect(wordsOf('bench').length).toBeGreaterThan(8);
+  for (const words of wordsOf('bench')) expect(parsePlan(words)).not.toBeNull();
+  const ids = SCENARIOS.map(({ id }) => id);
+  for (const words of wordsOf('lab'))
+    for (const word of words)
+      if (word !== 'NAME')
+        expect(ids.some((id) => id === word || id.replace(/\d.*/, '') === word)).toBe(true);
+  for (const [option, name = ''] of wordsOf('interop'))
+    if (option === '--only') expect(ROWS.some(({ id }) => id.startsWith(name))).toBe(true);
 });
 
 it('every link leads somewhere', () => {
