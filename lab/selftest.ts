@@ -53,6 +53,9 @@ const LONG: ReadonlySet<string> = new Set(['N5', 'L1', 'L4', 'I1', 'I6', 'I7', '
 /** They hold the gateway to a tenth of a second, so nothing else plays meanwhile. */
 const ALONE: ReadonlySet<string> = new Set(['P17', 'E22', 'L5']);
 
+/** So often a case that fails is played again, alone. */
+const MOST_AGAIN = 2;
+
 type Outcome = 'holds' | 'fails' | 'not tried';
 
 /** Plays what no other player has taken; `claims` is the folder in which they agree about that. */
@@ -122,11 +125,17 @@ parts.push(
     1,
   )),
 );
-// What failed beside others may have come too late on a busy machine: what a kernel cannot do fails again alone.
+// What failed may have come too late on a busy machine; what a kernel cannot do fails each time, also alone.
 const again = [...named(parts, 'FAILED')];
-const repeated = await playTogether(again, 1);
-const passed = new Set([...named(parts, 'ok'), ...named(repeated, 'ok')]);
-const failed = named(repeated, 'FAILED');
+const passed = named(parts, 'ok');
+const repeated: string[] = [];
+let failed: ReadonlySet<string> = new Set(again);
+for (let round = 0; round < MOST_AGAIN && failed.size > 0; round += 1) {
+  const outputs = await playTogether([...failed], 1);
+  repeated.push(...outputs);
+  for (const one of named(outputs, 'ok')) passed.add(one);
+  failed = new Set([...failed].filter((one) => !passed.has(one)));
+}
 const report = REQUIREMENTS.map(({ source, what, cases: its }) => ({
   source,
   what,
@@ -140,9 +149,7 @@ else {
   for (const { source, what, outcome } of report)
     process.stdout.write(`${outcome.padEnd(9)}  ${source.padEnd(20)} ${what}\n`);
   if (again.length > 0)
-    process.stdout.write(
-      `\nNot at the first try, beside other cases, and so played again alone: ${again.join(', ')}.\n`,
-    );
+    process.stdout.write(`\nNot at the first try, and so played again alone: ${again.join(', ')}.\n`);
   process.stdout.write(
     `\n${all ? 'Everything holds on this machine' : 'Something does not hold on this machine; "throughway doctor" may say why'} (${seconds} seconds).\n`,
   );

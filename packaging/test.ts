@@ -311,7 +311,7 @@ await step('its self-test plays, beside the gateway that runs', () => {
   claimEqual(
     requirements.filter(({ outcome }) => outcome !== 'holds'),
     [],
-    'the requirements that do not hold',
+    `the requirements that do not hold (${ran.stderr})`,
   );
   claim(requirements.length >= 17, `${requirements.length} requirements are tried`);
   return `all of ${requirements.length} requirements hold${again.length > 0 ? `; played again alone: ${again.join(', ')}` : ''}`;

@@ -20,6 +20,11 @@ mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs run /run &
 [ -e /dev/null ] || mount -t devtmpfs dev /dev
 exec >> ${FOLDER}/trace 2>&1
 typed() { sh -e -c "$1" > ${FOLDER}/said 2>&1; echo "$? $1" >> ${FOLDER}/typed; cat ${FOLDER}/said; }
+# As on a machine whose modules were not installed with its kernel.
+echo /bin/false > /proc/sys/kernel/modprobe
+throughway setup --dry-run --wan lo --lan lo > ${FOLDER}/bare 2>&1
+echo "ended with $?" >> ${FOLDER}/bare
+echo /sbin/modprobe > /proc/sys/kernel/modprobe
 modprobe --all veth nfnetlink nf_tables nft_ct nf_conntrack || exit
 # What Debian's User-Mode Linux has no module of must be said by modprobe, and the others be there.
 while read -r line; do sh -c "$line" > ${FOLDER}/modprobe 2>&1; done < ${FOLDER}/modules
@@ -86,6 +91,10 @@ exec root/usr/bin/linux.uml mem=512M umid=vlans uml_dir="${folder}/state/" con=n
       `User-Mode Linux boots no machine here (${`${ran.stdout}${ran.stderr}`.trim().slice(-300)})`,
     );
   read('done');
+  claim(
+    /^throughway: This kernel cannot be asked about its firewall .*\nended with 1$/.test(read('bare')),
+    `setup on a kernel without netfilter's modules says: ${read('bare')}`,
+  );
   const ends = read('typed').split('\n');
   claimEqual(
     ends.slice(0, typed.length),

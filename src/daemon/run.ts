@@ -3,6 +3,7 @@
 // daemon and leave the gateway working.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { closeDescriptor, openSocket } from '../linux/libc.ts';
 import { takeLock } from '../linux/lock.ts';
 import { openNft, type Nft } from '../linux/nft.ts';
 import { keepWatchdogCalm, notifyServiceManager } from '../linux/service-manager.ts';
@@ -77,10 +78,8 @@ async function serve(options: RunOptions, nft: Nft, log: Log): Promise<void> {
     log('info', `version ${VERSION} goes on where ${upgrade.from} was; copies of what it left are kept`, {
       copies: upgrade.copies,
     });
-  for (const sentence of takeBackAfterDowngrade(state, VERSION)) {
-    log('warn', sentence);
-    tellTrouble('downgrade', sentence);
-  }
+  for (const sentence of takeBackAfterDowngrade(state, VERSION))
+    tellTrouble(`downgrade ${sentence}`, sentence);
   const trace = options.trace === null ? null : new Trace(options.trace, options.traceMasked, log);
   const records = openRecords({
     folder: options.stateDir,
@@ -214,9 +213,23 @@ export function requireNetAdmin(): void {
   }
 }
 
-/** Throws Failure when nft is missing or too old. */
+/** Without it the library ends the whole process with a word for programmers. */
+function requireNetfilter(): void {
+  const [AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER] = [16, 3, 12];
+  try {
+    closeDescriptor(openSocket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
+  } catch (error) {
+    throw new Failure(
+      'nft-missing',
+      `This kernel cannot be asked about its firewall (${reasonOf(error)}). Load its part for that: modprobe -a nfnetlink nf_tables. In a container the host must load it.`,
+    );
+  }
+}
+
+/** Throws Failure when nft is missing or too old, or the kernel has nothing for it. */
 export async function openUsableNft(): Promise<Nft> {
   const install = 'Install Debian\'s package "nftables" (apt-get install nftables).';
+  requireNetfilter();
   const nft = openNft(process.env['THROUGHWAY_NFT'] === 'child' ? 'nft' : 'libnftables');
   let version: string;
   try {

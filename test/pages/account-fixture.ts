@@ -52,6 +52,7 @@ export function accountRoutes(now: number, { door, isPending }: AccountOptions):
         idle_minutes: 60,
         metrics: 'disabled',
       },
+      names: { mdns: 'enabled', reverse_dns: 'enabled', server_names: 'disabled' },
     }),
     'GET /config/pending': () =>
       isPending ? { reverts_at: at(-72_000), who: 'admin', what: 'web.listen' } : null,

@@ -235,6 +235,14 @@ export const labTests: readonly PageTest[] = [
       await page.getByRole('button', { name: 'Keep the change' }).click();
       await page.getByText('The change is kept.').waitFor();
       assert.match(household.daemon.readConfig(), /8088/);
+      await page.unroute('**/api/v1/config');
+
+      const naming = page.getByRole('group', { name: 'Ask the DNS server for names of VPN servers' });
+      await naming.getByLabel('Enabled').check();
+      await save.click();
+      await page.getByText('Saved, and in force.').waitFor();
+      assert.match(household.daemon.readConfig(), /server_names: enabled/);
+      assert.doesNotMatch(household.daemon.readConfig(), /mdns|reverse_dns/);
     },
   ),
 ];

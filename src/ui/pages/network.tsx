@@ -49,6 +49,9 @@ interface Draft {
   readonly proxies: string;
   readonly idle: string;
   readonly metrics: boolean;
+  readonly mdns: boolean;
+  readonly reverseDns: boolean;
+  readonly serverNames: boolean;
 }
 
 const list = (text: string): string[] => text.split(/[\s,]+/).filter((one) => one !== '');
@@ -75,8 +78,13 @@ function draftOf(config: Config): Draft {
     proxies: config.web.trusted_proxies.join(', '),
     idle: String(config.web.idle_minutes),
     metrics: config.web.metrics === 'enabled',
+    mdns: config.names.mdns === 'enabled',
+    reverseDns: config.names.reverse_dns === 'enabled',
+    serverNames: config.names.server_names === 'enabled',
   };
 }
+
+const word = (isOn: boolean): string => (isOn ? 'enabled' : 'disabled');
 
 type Settings = Record<string, Record<string, unknown>>;
 
@@ -105,7 +113,12 @@ function settingsOf(draft: Draft): Settings {
       names: list(draft.names),
       trusted_proxies: list(draft.proxies),
       idle_minutes: figure(draft.idle),
-      metrics: draft.metrics ? 'enabled' : 'disabled',
+      metrics: word(draft.metrics),
+    },
+    names: {
+      mdns: word(draft.mdns),
+      reverse_dns: word(draft.reverseDns),
+      server_names: word(draft.serverNames),
     },
   };
 }
@@ -267,6 +280,21 @@ function Panels(form: FormProps) {
           name="metrics"
           isOn={draft.metrics}
           onValue={(metrics) => set({ metrics })}
+        />
+      </Panel>
+      <Panel title={t('network.naming')} lead={t('network.namingLead')}>
+        <OnOff legend={t('network.mdns')} name="mdns" isOn={draft.mdns} onValue={(mdns) => set({ mdns })} />
+        <OnOff
+          legend={t('network.reverseDns')}
+          name="reverse-dns"
+          isOn={draft.reverseDns}
+          onValue={(reverseDns) => set({ reverseDns })}
+        />
+        <OnOff
+          legend={t('network.serverNames')}
+          name="server-names"
+          isOn={draft.serverNames}
+          onValue={(serverNames) => set({ serverNames })}
         />
       </Panel>
     </div>

@@ -337,6 +337,12 @@ export const dePages: PagesCatalogue = {
   'network.idle': 'Ruhende Anmeldungen enden nach (Minuten)',
   'network.idleHint': '5 bis 1.440.',
   'network.metrics': 'Messwerte für Prometheus',
+  'network.naming': 'Namen der Geräte und Server',
+  'network.namingLead':
+    'Neben denen vom DHCP-Server. Wer den DNS-Server betreibt, erfährt durch den letzten Schalter, mit welchen Servern sich die Geräte verbinden.',
+  'network.mdns': 'Geräte mit Multicast-DNS fragen',
+  'network.reverseDns': 'DNS-Server nach Namen von Geräten fragen',
+  'network.serverNames': 'DNS-Server nach Namen von VPN-Servern fragen',
 
   'backup.noBackup':
     '„{name}“ ist keine Sicherung: Es ist kein JSON. Wählen Sie eine Datei, die hier gespeichert wurde.',

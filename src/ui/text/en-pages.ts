@@ -328,6 +328,12 @@ export const enPages = {
   'network.idle': 'Idle log-ins end after (minutes)',
   'network.idleHint': '5 to 1,440.',
   'network.metrics': 'Metrics for Prometheus',
+  'network.naming': 'Names of devices and servers',
+  'network.namingLead':
+    'Besides those of the DHCP server. Whoever runs the DNS server learns from the last one to which servers the devices connect.',
+  'network.mdns': 'Ask devices by multicast DNS',
+  'network.reverseDns': 'Ask the DNS server for names of devices',
+  'network.serverNames': 'Ask the DNS server for names of VPN servers',
 
   'backup.noBackup': '“{name}” is no backup: it is not JSON. Choose a file that was saved here.',
 } as const satisfies Record<string, string>;
