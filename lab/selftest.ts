@@ -153,6 +153,6 @@ else {
   process.stdout.write(
     `\n${all ? 'Everything holds on this machine' : 'Something does not hold on this machine; "throughway doctor" may say why'} (${seconds} seconds).\n`,
   );
-  for (const output of all ? [] : [...parts, ...repeated]) process.stderr.write(output);
 }
+for (const output of all ? [] : [...parts, ...repeated]) process.stderr.write(output);
 process.exit(all ? 0 : 1);
