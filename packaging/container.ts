@@ -92,7 +92,7 @@ export async function buildImage(deb: string, folder: string): Promise<string> {
   const [build = ''] = manualLines(/^podman build /);
   const archive = join(folder, 'image.tar');
   const script = `${ALONE}
-mount -t tmpfs tmpfs /run && cd "${context}" || exit
+mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && cd "${context}" || exit
 podman import --quiet "${base}" ${BASE} > ../base || exit
 for which in first second; do
   ${build.replace(/ build /, ' build --no-cache ')} || exit
