@@ -8,7 +8,8 @@ const SERVER_INSIDE = '10.8.0.1';
 /** As short as makes sense, so that the run sees it; OpenVPN's own default is an hour. */
 const RENEGOTIATE_SECONDS = 12;
 const CONNECTED = 'Initialization Sequence Completed';
-const RENEWED = 'TLS: soft reset';
+/** Of every handshake that is over, whichever end began it. */
+const RENEWED = 'Control Channel: TLS';
 
 const COMMON = `
 dev tun
