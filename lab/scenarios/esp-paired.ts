@@ -326,6 +326,40 @@ export const espPairedScenarios: readonly Scenario[] = [
   ),
 
   scenario(
+    'E23c',
+    'IPSec is disabled and enabled while four devices send, and the daemon is killed at once: whoever begins then is paired with its own answer',
+    async (household) => {
+      const { daemon } = household;
+      const met = new Meeting(household);
+      const sessions = await met.begin(ikeSaInit, ikeAuth);
+      await converse(household, sessions, 1);
+      await daemon.setPassthrough({ ipsec: 'disabled' });
+      await daemon.setPassthrough({ ipsec: 'enabled' });
+      // The first one is alone with the server to the kernel, and waits; when the answers come the others are there too.
+      for (const session of sessions) session.up();
+      await household.ledger.settle();
+      for (const session of sessions) session.down();
+      await household.ledger.settle();
+      await until(
+        'the kernel to know every SPI that comes in',
+        async () => {
+          await converse(household, sessions, 1);
+          return listElements(household, 'map', 'esp_in').length === sessions.length;
+        },
+        PATIENCE_MS,
+      );
+      await daemon.signal('SIGKILL');
+      await until('the kernel to notice', () => listElements(household, 'set', 'daemon_alive').length === 0);
+      const last = met.parties.at(-1)!;
+      await met.exchange(last, createChildSa);
+      const alone = met.nextSession(last);
+      await met.speak(alone);
+      await converse(household, [...sessions, alone]);
+    },
+    DEVICES,
+  ),
+
+  scenario(
     'E14d',
     'a flood in the name of a server, its daemon pairing: running and new SAs pass, and one event names it',
     async (household) => {

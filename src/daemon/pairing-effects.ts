@@ -4,6 +4,7 @@
 import { ipv4Bytes, type Ipv4Address } from '../core/address.ts';
 import { cookieKey, holderKey, inboundKey, outboundKey } from '../core/alg/esp-element.ts';
 import type { PairingEffect } from '../core/alg/fact.ts';
+import { ESP_WAITING } from '../core/policy/esp.ts';
 import { COOKIE_SECONDS } from '../core/policy/ike.ts';
 import { TURN_MS } from '../core/policy/turns.ts';
 import { WireError } from '../core/wire/bytes.ts';
@@ -81,6 +82,7 @@ export class PairingEffects {
           { set: 'esp_in', key, element: effect.trial ? null : element(this.#options.espIdleMs()) },
           { set: 'esp_trial', key, element: effect.trial ? element(TRIAL_MS) : null },
         ]);
+        await this.#endWaiting(effect.server);
         this.counts.paired += 1;
         break;
       }
@@ -128,6 +130,17 @@ export class PairingEffects {
         // Nothing to be done about it in the kernel: it is told.
         break;
     }
+  }
+
+  /**
+   * Whoever the kernel has put in the line of a server before it had several devices is served here now. Left
+   * there it would get the answer of the next one, should this daemon die.
+   */
+  async #endWaiting(server: Ipv4Address): Promise<void> {
+    const { table } = this.#options;
+    const key = ipv4Bytes(server);
+    if (!(await table.hasElement('esp_shared', key))) return;
+    for (const set of ESP_WAITING) if (await table.hasElement(set, key)) await table.remove(set, key);
   }
 
   /** Where IKE keeps its port, the kernel learns a cookie from what it forwards, which this is not (core/policy/ike.ts). */

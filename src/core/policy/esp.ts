@@ -43,6 +43,8 @@ const ESP_SECONDS = 3600;
 
 const waiting = (slot: number): string => (slot === 0 ? 'esp_waiting_new' : `esp_waiting_${slot}`);
 const slots = Array.from({ length: WAITING_SLOTS }, (_, index) => index + 1);
+/** The maps that are the line of those who wait for a server's answer, by server. */
+export const ESP_WAITING = [0, ...slots].map(waiting);
 
 /** Everything that is learned about ESP, to be forgotten when IPsec is off or the WAN address is gone. */
 export const ESP_LEARNED = [
@@ -56,7 +58,7 @@ export const ESP_LEARNED = [
   'esp_sole',
   'ike_recent',
   'ike_cookies',
-  ...[0, ...slots].map(waiting),
+  ...ESP_WAITING,
   ...TURNS_LEARNED,
 ];
 
