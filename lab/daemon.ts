@@ -24,6 +24,8 @@ export class Daemon {
   #log = '';
   /** Where each process writes its transcript, `PATH-1`, `PATH-2` and so on; nowhere unless set. */
   traceTo: string | null = null;
+  /** Whether other addresses stand there for the real ones. */
+  traceMasked = false;
   #launched = 0;
   /** Of the last process that ended. */
   exitStatus: number | null = null;
@@ -75,6 +77,7 @@ export class Daemon {
     const run = ['run', '--config', this.configPath, '--state-dir', this.stateDir, '--socket', this.socket];
     this.#launched += 1;
     if (this.traceTo !== null) run.push('--trace', `${this.traceTo}-${this.#launched}`);
+    if (this.traceMasked) run.push('--trace-masked');
     // It ends with the lab, also when the lab is killed.
     const args = ['--pdeathsig', 'KILL', ...wrapper, PROGRAM, ...run];
     const child = this.#namespace.start('setpriv', args, {

@@ -1,12 +1,14 @@
 // Raw ESP of four devices with one server while the daemon pairs by what it observes of IKE: all begin
 // at the same moment, rekey at the same moment, from either side, and the server speaks first (cases
 // E4, E7, E8, E9 and E13 with the daemon). Every packet must reach its device, those that were held too.
+import { readFileSync } from 'node:fs';
 import { exchangeTypes } from '../../src/core/wire/isakmp.ts';
 import { expireEspPairs, listElements } from '../learned.ts';
 import { converse } from '../peers/converse.ts';
 import { EspPeer } from '../peers/esp.ts';
 import { EspSession } from '../peers/esp-session.ts';
 import { IKE_PORT, IkePeer, type ReceivedIke } from '../peers/ike.ts';
+import { replay } from '../../test/golden/transcripts.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import type { Host, Household } from '../topologies/household.ts';
 import { claim, claimEqual, until } from '../wait.ts';
@@ -144,6 +146,16 @@ async function claimPairs(household: Household, sessions: readonly EspSession[])
     PATIENCE_MS,
     () => `${pairs().join(', ')} and not ${wanted.join(', ')}`,
   );
+}
+
+/** The last word of a transcript on each SPI, without when it was said. */
+function pairsOf(transcript: string): string[] {
+  const pairs = new Map<string, string>();
+  for (const line of transcript.split('\n')) {
+    const [, spi, client] = /<< pair .*\bspi=(\w+) client=(\S+)/.exec(line) ?? [];
+    if (spi !== undefined) pairs.set(spi, `${spi} ${client}`);
+  }
+  return [...pairs.values()].sort();
 }
 
 export const espPairedScenarios: readonly Scenario[] = [
@@ -357,6 +369,32 @@ export const espPairedScenarios: readonly Scenario[] = [
       await converse(household, [...sessions, alone]);
     },
     DEVICES,
+  ),
+
+  scenario(
+    'E24',
+    'a masked trace of four devices that begin together names none of them, and played again it pairs as the daemon did',
+    async (household) => {
+      const { daemon, devices, server, wan } = household;
+      daemon.traceTo = `${daemon.folder}/trace`;
+      daemon.traceMasked = true;
+      await daemon.start();
+      const met = new Meeting(household);
+      const sessions = await met.begin(ikeSaInit, ikeAuth);
+      await converse(household, sessions, 2);
+      await claimPairs(household, sessions);
+      await daemon.signal('SIGTERM');
+      const trace = readFileSync(`${daemon.traceTo}-1`, 'utf8');
+      const real = [...devices.map(({ address }) => address), server.address, wan];
+      claimEqual(
+        real.filter((address) => trace.includes(address)),
+        [],
+        'real addresses in the trace',
+      );
+      claimEqual(pairsOf(replay(trace)), pairsOf(trace), 'the pairs of the trace, played again');
+      claimEqual(pairsOf(trace).length, sessions.length, 'pairs in the trace');
+    },
+    { ...DEVICES, running: false },
   ),
 
   scenario(

@@ -75,10 +75,19 @@ export function renderSessionInput(input: SessionInput, mask: Mask = unmasked): 
   }
 }
 
+/** Whether a line that was heard is one that the pairing machine does not hear. */
+export function isForSessionsAlone(line: string): boolean {
+  return Object.hasOwn(OWN_INPUTS, kindOf(line));
+}
+
+function kindOf(line: string): string {
+  return /^\S+/.exec(line)?.[0] ?? '';
+}
+
 /** Throws TranscriptError. */
 export function parseSessionInput(line: string): SessionInput {
-  const kind = /^\S+/.exec(line)?.[0] ?? '';
-  if (Object.hasOwn(OWN_INPUTS, kind)) return parseFields(asTable(OWN_INPUTS), line) as SessionInput;
+  const kind = kindOf(line);
+  if (isForSessionsAlone(line)) return parseFields(asTable(OWN_INPUTS), line) as SessionInput;
   if (!['pair', 'unpair', 'collision'].includes(kind)) return parseFact(line);
   const effect = parsePairingEffect(line);
   if (effect.kind === 'pair' || effect.kind === 'unpair' || effect.kind === 'collision') return effect;
