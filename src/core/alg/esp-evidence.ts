@@ -27,8 +27,6 @@ const LEAST_OF_ROUND_TRIP = 0.3;
 const LEAST_SPREAD_MS = 30;
 /** What came of it when its device was asked again, and stayed silent. */
 const SILENCE = -1;
-/** IKE takes a server so much longer than a packet of ESP. */
-const THINKING_MS = 30;
 /** How many answers come just as long after their questions as the last time. */
 const STEADY = 0.3;
 /** So many packets may an answer make up for: one that asks five times as often gets none. */
@@ -109,14 +107,14 @@ function rate(child: Child, server: Server, { sequence, gaps, arrivedAt }: Unset
   const { out } = child;
   const { roundTripMs, isMeasured } = server;
   const least = isMeasured ? roundTripMs * LEAST_OF_ROUND_TRIP : 0;
-  const slack = isMeasured ? 0 : THINKING_MS;
   if (out !== null) {
     // What has been asked in vain again and again is asked of nobody.
     const answered = answeredShare(out);
     for (const at of out.sentAt) {
       const late = now - at - roundTripMs;
       if (now - at < least) continue;
-      const haste = Math.max(0, -late - slack) / (0.25 * roundTripMs + 5);
+      // What only IKE has told of is at most the way: how long the server thought about it is not known.
+      const haste = isMeasured ? Math.max(0, -late) / (0.25 * roundTripMs + 5) : 0;
       sum += ((answered * 1000) / tail) * Math.exp(-Math.max(0, late) / tail - haste);
     }
     // Packets that come together are one answer.
