@@ -2,7 +2,7 @@
 // (RFC 2637 2). Says nothing by itself; pptp.ts knows who answers what.
 import type { Socket } from 'node:net';
 import { createPptpStream } from '../../src/core/wire/pptp-stream.ts';
-import { emitPptp, PPTP_OK, type PptpMessage } from '../../src/core/wire/pptp.ts';
+import { emitPptp, PPTP_OK, pptpCallRequest, type PptpMessage } from '../../src/core/wire/pptp.ts';
 import { claim, until } from '../wait.ts';
 
 type Kind = Exclude<PptpMessage['kind'], 'unknown'>;
@@ -94,20 +94,7 @@ export const START_REPLY: PptpMessage = {
 
 export function outgoingCallRequest(callId: number): PptpMessage {
   claim(callId >= 0 && callId <= 0xffff, `Call ID ${callId} has 16 bits`);
-  return {
-    kind: 'outgoing-call-request',
-    callId,
-    callSerialNumber: 1,
-    minimumBps: 300,
-    maximumBps: 100_000_000,
-    bearerType: 3,
-    framingType: 3,
-    receiveWindowSize: 64,
-    processingDelay: 0,
-    phoneNumberLength: 0,
-    phoneNumber: '',
-    subaddress: '',
-  };
+  return pptpCallRequest(callId, 1);
 }
 
 export function outgoingCallReply(callId: number, peerCallId: number): PptpMessage {

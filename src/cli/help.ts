@@ -1,6 +1,7 @@
 // The help of all commands and of each, from what the commands say of themselves.
 import assert from 'node:assert/strict';
 import type { Command } from './command.ts';
+import { wrap } from './table.ts';
 
 export const SUMMARY = 'VPN passthrough gateway: lets the VPN connections of the devices behind it pass.';
 
@@ -68,16 +69,4 @@ export function helpOf(command: Command): string {
       return [`  ${option.text.padEnd(width)}  ${first}`, ...rest.map((line) => `${beside}${line}`)];
     }),
   ].join('\n');
-}
-
-/** The words in lines that are no longer than that. */
-function wrap(text: string, most: number): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)!;
-    if (last === '') lines[lines.length - 1] = word;
-    else if (last.length + 1 + word.length <= most) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

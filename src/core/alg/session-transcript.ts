@@ -5,17 +5,18 @@ import type { SessionEffect } from './session-table.ts';
 import type { SessionInput } from './sessions.ts';
 import {
   address,
+  kindOf,
+  name,
   number,
   oneOf,
   parseFields,
   renderFields,
   text,
   TranscriptError,
+  unmasked,
   type Fields,
   type Form,
   type Mask,
-  name,
-  unmasked,
 } from './transcript-forms.ts';
 import { parseFact, parsePairingEffect, renderFact, renderPairingEffect } from './transcript.ts';
 import { SESSION_PROTOCOLS, SESSION_STATES, type SwitchName } from './session-record.ts';
@@ -78,10 +79,6 @@ export function renderSessionInput(input: SessionInput, mask: Mask = unmasked): 
 /** Whether a line that was heard is one that the pairing machine does not hear. */
 export function isForSessionsAlone(line: string): boolean {
   return Object.hasOwn(OWN_INPUTS, kindOf(line));
-}
-
-function kindOf(line: string): string {
-  return /^\S+/.exec(line)?.[0] ?? '';
 }
 
 /** Throws TranscriptError. */

@@ -111,12 +111,17 @@ export function renderFields(
   return words.join(' ');
 }
 
+/** The first word of a line, which says what the others are. */
+export function kindOf(line: string): string {
+  return /^\S+/.exec(line)?.[0] ?? '';
+}
+
 /** The object of a line that `renderFields` made; fields that do not stand there are null. */
 export function parseFields(
   table: Readonly<Record<string, Fields>>,
   line: string,
 ): { readonly kind: string } {
-  const kind = /^\S+/.exec(line)?.[0] ?? '';
+  const kind = kindOf(line);
   const fields = Object.hasOwn(table, kind) ? table[kind] : undefined;
   if (fields === undefined) refuse(kind, `one of ${Object.keys(table).join(', ')}`);
   const words = new Map<string, string>();

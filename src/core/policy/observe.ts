@@ -92,8 +92,8 @@ const PORTS_OUT = [
 ].join(', ');
 
 /**
- * The first rules that a packet meets which is not settled (filter.ts). Raw matches, which ask for no protocol first: cheaper for all
- * others; the chains look closer.
+ * The first rules that a packet meets which is not settled (filter.ts). Raw matches, which ask for no
+ * protocol first: cheaper for all others; the chains look closer.
  */
 export function observeHookRules(): Rule[] {
   return [

@@ -61,7 +61,7 @@ export function emitElements(table: string, set: string, elements: readonly NftE
   return withHeader([...names(table, set), [NFTA_SET_ELEM_LIST_ELEMENTS, list]]);
 }
 
-/** The payload of NFT_MSG_GETSETELEM that lists a set. */
+/** The payload of NFT_MSG_GETSETELEM that lists a set, and of NFT_MSG_DELSETELEM that empties it. */
 export function emitWholeSet(table: string, set: string, family: NftFamily = 'inet'): Uint8Array {
   return withHeader(names(table, set), family);
 }
