@@ -1,13 +1,5 @@
-// `npm run interop`: real VPN programs through the real gateway, and a matrix of what was seen.
-//   npm run interop                        every row, and every row again through plain masquerade
-//   npm run interop -- --only ROW[,ROW]    rows whose id begins with one of these
-//   npm run interop -- --fast              the rows that together take under five minutes, no baseline; one
-//                                          that fails is played again, since it decides what may land
-//   npm run interop -- --json              the matrix for programs; the progress goes to stderr
-//   npm run interop -- --write             also writes what was played into the matrix of docs/interop.md
-//   npm run interop -- --at-once N         so many rows at once; 2 unless it says otherwise
-//   npm run interop -- --prepare           only builds the root file systems
-// Needs root. Ends with 0 when every row holds, 1 when one does not, 77 when it cannot run here.
+// `npm run interop`: real VPN programs through the real gateway, and a matrix of what was seen. Needs
+// root. Ends with 0 when every row holds, 1 when one does not, 2 on a wrong option, 77 when it cannot run here.
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { playApart, playHere } from './apart.ts';
@@ -18,31 +10,62 @@ import { ROWS, TRIALS } from './rows/all.ts';
 import { buildTree, isBuilt, TreeError } from './trees.ts';
 import type { Way } from './world.ts';
 
+const USAGE = `Usage: npm run interop -- [options]
+
+Plays every row, and every row again through plain masquerade.
+
+  --only ROW[,ROW]  rows whose id begins with one of these
+  --fast            the rows that together take under five minutes, no baseline; one that fails is
+                    played again, since it decides what may land
+  --no-baseline     nothing through plain masquerade
+  --at-once N       so many rows at once (default 2)
+  --json            the matrix for programs; the progress goes to stderr
+  --write           also writes what was played into the matrix of docs/interop.md
+  --prepare         only builds the root file systems
+  --help            prints this
+`;
+
+function wrongOption(sentence: string): never {
+  process.stderr.write(`${sentence}\n\n${USAGE}`);
+  process.exit(2);
+}
+
 function leaveOut(sentence: string): never {
   process.stdout.write(`${sentence}\n`);
   process.exit(77);
 }
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    fast: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    prepare: { type: 'boolean', default: false },
-    'no-baseline': { type: 'boolean', default: false },
-    'at-once': { type: 'string', default: '2' },
-    // What apart.ts says to the process that plays one row.
-    play: { type: 'string' },
-    way: { type: 'string' },
-    to: { type: 'string' },
-  },
-});
-const atOnce = Number(values['at-once']);
-if (!Number.isInteger(atOnce) || atOnce < 1) {
-  process.stderr.write(`"${values['at-once']}" is not how many rows are played at once: 1, 2 or more.\n`);
-  process.exit(2);
+const OPTIONS = {
+  only: { type: 'string' },
+  fast: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  write: { type: 'boolean', default: false },
+  prepare: { type: 'boolean', default: false },
+  'no-baseline': { type: 'boolean', default: false },
+  'at-once': { type: 'string', default: '2' },
+  help: { type: 'boolean', default: false },
+  // What apart.ts says to the process that plays one row.
+  play: { type: 'string' },
+  way: { type: 'string' },
+  to: { type: 'string' },
+} as const;
+
+function readOptions(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'] {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    return wrongOption((error as Error).message);
+  }
 }
+
+const values = readOptions();
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+const atOnce = Number(values['at-once']);
+if (!Number.isInteger(atOnce) || atOnce < 1)
+  wrongOption(`"${values['at-once']}" is not how many rows are played at once: 1, 2 or more.`);
 if (values.play !== undefined) {
   await playHere({ id: values.play, way: values.way as Way, to: values.to! });
   process.exit(0);

@@ -95,13 +95,17 @@ export class ObservedGateway implements GatewayUnderTest {
   }
 
   #isHeldBack(packet: IkePacket, now: number): boolean {
+    const itsExchange = (this.#cookies.get(packet.initiatorSpi) ?? 0) > now;
     if (packet.from === 'wan') {
-      return this.#turnUntil > now && (this.#cookies.get(packet.initiatorSpi) ?? 0) <= now;
+      if (itsExchange) return false;
+      if (this.#turnUntil > now) return true;
+      this.#turnUntil = now + TURN_MS;
+    } else if ((this.#holders.get(packet.client) ?? 0) <= now) {
+      if (itsExchange) return false;
+      if (this.#turnUntil > now) return true;
+      this.#take(packet.client, now);
     }
-    if ((this.#holders.get(packet.client) ?? 0) > now) return false;
-    if (this.#turnUntil > now) return true;
-    this.#take(packet.client, now);
-    this.#cookies.set(packet.initiatorSpi, now + TURN_MS);
+    if (!itsExchange) this.#cookies.set(packet.initiatorSpi, now + TURN_MS);
     return false;
   }
 
@@ -236,7 +240,7 @@ export class ObservedGateway implements GatewayUnderTest {
         return;
       case 'turn':
         this.#holders.clear();
-        this.#turnUntil = 0;
+        this.#cookies.clear();
         if (effect.client !== null) this.#take(deviceOf(effect.client), now);
         return;
       case 'outbound':

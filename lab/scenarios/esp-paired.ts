@@ -366,6 +366,42 @@ export const espPairedScenarios: readonly Scenario[] = [
   ),
 
   scenario(
+    'E23d',
+    'a device begins an SA and the daemon is killed: its Quick Mode passes at once, with nobody left to send on what is held',
+    async (household) => {
+      const { daemon, ledger } = household;
+      const met = new Meeting(household);
+      await met.begin(mainMode, quickMode);
+      const [party] = met.parties;
+      // The turn of the first exchanges is over.
+      await until('nobody to have a turn', () => listElements(household, 'set', 'turn_taken').length === 0);
+      party!.near.send(household.server.address, 0x1f01, household.server);
+      await until('the turn to be its', () => listElements(household, 'set', 'turn_holder').length === 1);
+      await daemon.signal('SIGKILL');
+      await met.exchange(party!, quickMode);
+      claimEqual(listElements(household, 'set', 'daemon_alive').length, 1, 'elements of the dead daemon');
+      await ledger.settle(PATIENCE_MS);
+    },
+    DEVICES,
+  ),
+
+  scenario(
+    'E23e',
+    'the daemon is killed when a server begins a Quick Mode: it passes at once',
+    async (household) => {
+      const { daemon, ledger } = household;
+      const met = new Meeting(household);
+      await met.begin(mainMode, quickMode);
+      await until('nobody to have a turn', () => listElements(household, 'set', 'turn_taken').length === 0);
+      await daemon.signal('SIGKILL');
+      await met.serverExchange(met.parties[0]!, quickMode);
+      claimEqual(listElements(household, 'set', 'daemon_alive').length, 1, 'elements of the dead daemon');
+      await ledger.settle(PATIENCE_MS);
+    },
+    DEVICES,
+  ),
+
+  scenario(
     'E24',
     'a masked trace of four devices that begin together names none of them, and played again it pairs as the daemon did',
     async (household) => {

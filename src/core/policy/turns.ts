@@ -82,6 +82,7 @@ export function ikeTurnRules(): Rule[] {
 }
 
 const take = 'add @turn_taken { ip daddr } add @turn_holder { ip daddr . ip saddr }';
+const begin = 'add @turn_ike { ip daddr . @th,64,64 }';
 
 /** The chains that the rules above lead to; `wanAddress` is null where no ESP is translated. */
 export function turnChains(wanAddress: Ipv4Address | null): Chain[] {
@@ -134,9 +135,11 @@ export function turnChains(wanAddress: Ipv4Address | null): Chain[] {
       name: 'ike_turn',
       hook: null,
       rules: [
-        rule('ip daddr . ip saddr @turn_holder return', 'It is its turn'),
+        // The rest of its exchange passes too, whoever lives by then.
+        rule(`ip daddr . ip saddr @turn_holder ${begin} return`, 'It is its turn'),
+        rule('ip daddr . @th,64,64 @turn_ike return', 'It belongs to the exchange whose turn it is'),
         rule('ip daddr @turn_taken goto ike_hold', "It is another device's turn"),
-        rule(`${take} add @turn_ike { ip daddr . @th,64,64 }`, 'It takes the turn'),
+        rule(`${take} ${begin}`, 'It takes the turn'),
       ],
     },
     {
