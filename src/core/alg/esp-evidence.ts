@@ -22,8 +22,10 @@ const ANSWERED = 0.8;
 /** How likely a server speaks first after an exchange, and how soon. */
 const SPEAKS_FIRST = 0.15;
 const SPEAKS_FIRST_MS = 250;
-/** Below this no answer can be: clocks of copies differ by a little. */
+/** Below this no answer can be. */
 const LEAST_OF_ROUND_TRIP = 0.3;
+/** By so much may the times of copies be wrong on a machine with much to do. */
+const COPY_MS = 5;
 const LEAST_SPREAD_MS = 30;
 /** What came of it when its device was asked again, and stayed silent. */
 const SILENCE = -1;
@@ -106,7 +108,7 @@ function rate(child: Child, server: Server, { sequence, gaps, arrivedAt }: Unset
   const tail = spread(server);
   const { out } = child;
   const { roundTripMs, isMeasured } = server;
-  const least = isMeasured ? roundTripMs * LEAST_OF_ROUND_TRIP : 0;
+  const least = isMeasured ? roundTripMs * LEAST_OF_ROUND_TRIP - COPY_MS : 0;
   if (out !== null) {
     // What has been asked in vain again and again is asked of nobody.
     const answered = answeredShare(out);
@@ -201,12 +203,16 @@ function lean(unsettled: Unsettled, party: Party, change: number): void {
   unsettled.leanings.set(party, (unsettled.leanings.get(party) ?? 0) + change);
 }
 
-/** TCP waits twice as long before each repetition (RFC 6298 5.5): what is repeated has reached nobody. */
+/**
+ * TCP waits twice as long before each repetition (RFC 6298 5.5): what is repeated has reached nobody. A steady stream
+ * that has lost a packet looks alike, but for the pause before.
+ */
 function isRepeating(bursts: readonly Instant[]): boolean {
-  const [first, second, third] = bursts.slice(-3);
+  const [third, second, first, zeroth] = bursts.slice(-4).toReversed();
   if (first === undefined || second === undefined || third === undefined) return false;
   const [before, after] = [second - first, third - second];
-  return before > LEAST_REPETITION_MS && after > 1.6 * before && after < 2.5 * before;
+  const isSteady = zeroth !== undefined && Math.abs(first - zeroth - before) < 0.25 * before;
+  return !isSteady && before > LEAST_REPETITION_MS && after > 1.6 * before && after < 2.5 * before;
 }
 
 /** It goes on and on, is not repeated, and nobody shows that it is his: it needs no answers. */
