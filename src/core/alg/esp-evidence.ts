@@ -55,6 +55,8 @@ export const REACTION_MS = 150;
 /** The server says the same again and again. */
 const REPEATED = -3;
 const LEAST_REPETITION_MS = 400;
+/** More packets than this, with no answers: nobody answers them. */
+const MOST_IN_VAIN = 3;
 /** More than a server repeats itself. */
 const ONE_WAY_BURSTS = 8;
 /** A number this high is not of an SA that was made a moment ago. */
@@ -188,7 +190,7 @@ export function weighArrival(server: Server, unsettled: Unsettled, now: Instant)
   if (!isRepeating(unsettled.bursts)) return;
   const { on, shared } = unsettled;
   for (const party of on === null ? shared : [on]) {
-    if (!callers.includes(party)) lean(unsettled, party, REPEATED);
+    if (!callers.includes(party) || callsInVain(party)) lean(unsettled, party, REPEATED);
   }
 }
 
@@ -249,6 +251,11 @@ export function callersOf(server: Server, now: Instant): Party[] {
   return callers;
 }
 
+/** What it asks is never answered, so what comes is no answer to it either. */
+function callsInVain({ open }: Party): boolean {
+  return ![...open].some(({ out }) => out !== null && out.inVain <= MOST_IN_VAIN);
+}
+
 /** It sends so often that whatever comes may be an answer. */
 function isAlwaysCalling(party: Party, now: Instant): boolean {
   let sent = 0;
@@ -268,8 +275,10 @@ function sendingRate(party: Party, now: Instant): number {
 }
 
 /** A device has sent, whether it is let through or not: did it react to what it had just got? */
-export function weighReaction(server: Server, party: Party, now: Instant): boolean {
+export function weighReaction(server: Server, child: Child, now: Instant): boolean {
+  const { party } = child;
   const byChance = sendingRate(party, now);
+  if (keepsTime(child, now)) return false;
   let reacted = false;
   for (const unsettled of server.unsettled.values()) {
     const deliveredAt = unsettled.awaited.get(party);
@@ -280,14 +289,21 @@ export function weighReaction(server: Server, party: Party, now: Instant): boole
     const after = now - deliveredAt;
     const soon = ((1 - LATER) * Math.exp(-after / REACTS_WITHIN_MS)) / REACTS_WITHIN_MS;
     const reacting = 1000 * REACTS * (soon + LATER / REACTION_MS);
-    // What another device has called for is its own, and this one happened to send: pings keep step.
-    if (unsettled.caller !== null && unsettled.caller !== party) continue;
     const said = Math.min(MOST_OF_REACTION, Math.log(reacting / byChance));
     unsettled.reaction = { party, at: now, said };
     lean(unsettled, party, said);
     prove(unsettled, party);
   }
   return reacted;
+}
+
+/** It sends as long after its last packet as before: a ping, whatever has come meanwhile. */
+function keepsTime({ out }: Child, now: Instant): boolean {
+  const [first, second, third] = out?.sentAt.slice(-3) ?? [];
+  if (first === undefined || second === undefined || third === undefined) return false;
+  const pause = now - third;
+  const within = 0.1 * pause;
+  return Math.abs(third - second - pause) < within && Math.abs(second - first - pause) < within;
 }
 
 /** A packet of this child has left for the server: did the one before get an answer? */

@@ -168,7 +168,7 @@ export class EspPairing implements Machine<Fact, PairingEffect> {
     this.#noteUse(party);
     const child = party.outs.get(packet.spi) ?? this.#newOutbound(party, packet.spi, now);
     // What reacts to an inbound packet begins nothing new.
-    const needsTurn = !weighReaction(server, party, now) && child.out!.as === 'new';
+    const needsTurn = !weighReaction(server, child, now) && child.out!.as === 'new';
     if (held !== null) {
       if (needsTurn) {
         if (this.#waits(party, { held, what: { kind: 'esp', spi: packet.spi } }, now)) return;
