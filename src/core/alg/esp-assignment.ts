@@ -49,17 +49,28 @@ export function choose(server: Server): Map<Unsettled, Choice> {
   for (const [unsettled, slot] of given) {
     const rivals = expecting.size - (expecting.has(slot.party) ? 1 : 0);
     const losses = lossesOf(unsettled, slot, slots, given);
-    const silences = unsettled.silent.get(slot.party) ?? 0;
-    const most = unsettled.doubts > 0 || silences >= MANY_SILENCES ? ALMOST_IN_DOUBT : ALMOST;
-    const others = [...losses].filter(([, loss]) => loss < most).toSorted(([, a], [, b]) => a - b);
     choices.set(unsettled, {
       ...slot,
       margin: Math.min(...losses.values()),
       rivals,
-      others: others.slice(0, MOST_OTHERS).map(([party]) => party),
+      others: othersOf(unsettled, slot.party, losses),
     });
   }
   return choices;
+}
+
+/** Whom it fits almost as well; when what it fits best cannot be, it may be anybody's. */
+function othersOf(unsettled: Unsettled, party: Party, losses: ReadonlyMap<Party, number>): Party[] {
+  const byLoss = [...losses].toSorted(([, a], [, b]) => a - b);
+  const isRefuted = unsettled.refuted.has(party);
+  const silences = unsettled.silent.get(party) ?? 0;
+  const most = isRefuted
+    ? Infinity
+    : unsettled.doubts > 0 || silences >= MANY_SILENCES
+      ? ALMOST_IN_DOUBT
+      : ALMOST;
+  const others = byLoss.filter(([, loss]) => loss < most).map(([one]) => one);
+  return others.slice(0, MOST_OTHERS);
 }
 
 function worth(unsettled: Unsettled, { party, child }: Slot): number {

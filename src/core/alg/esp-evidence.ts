@@ -41,7 +41,7 @@ const LATER = 0.3;
 /** However soon it came, one reaction says no more than this. */
 const MOST_OF_REACTION = 2.7;
 /** A device that sends all the time reacts to nothing. */
-const MOST_CHANCE = 2.4;
+const MOST_CHANCE = 4;
 /** The share of the time in which an answer would be expected, beyond which one proves nothing. */
 const MOST_CALLING = 0.5;
 /** Most devices use a new SA within this time. */
@@ -55,6 +55,8 @@ export const REACTION_MS = 150;
 /** The server says the same again and again. */
 const REPEATED = -3;
 const LEAST_REPETITION_MS = 400;
+/** The first packet of an SA is repeated no more often before somebody gives up. */
+const MOST_REPETITIONS = 5;
 /** More packets than this, with no answers: nobody answers them. */
 const MOST_IN_VAIN = 3;
 /** More than a server repeats itself. */
@@ -187,9 +189,17 @@ export function weighArrival(server: Server, unsettled: Unsettled, now: Instant)
   const [only] = callers;
   if (only && callers.length === 1 && !isAlwaysCalling(only, now)) prove(unsettled, only);
   if (unsettled.caller !== null) takeBackReactions(server, unsettled, unsettled.caller, now);
-  if (!isRepeating(unsettled.bursts)) return;
-  const { on, shared } = unsettled;
+  unsettled.refuted.clear();
+  if (isRepeating(unsettled.bursts)) refute(unsettled, callers);
+}
+
+/** The server seems to say the same thing again: it is not for those who have it. */
+function refute(unsettled: Unsettled, callers: readonly Party[]): void {
+  const { on, shared, refuted, reaction, burstCount } = unsettled;
+  // Later the pauses are like that by chance, and so they are where a packet was lost of many.
+  const isFresh = burstCount === unsettled.packets && burstCount <= MOST_REPETITIONS;
   for (const party of on === null ? shared : [on]) {
+    if (isFresh && reaction?.party !== party) refuted.add(party);
     if (!callers.includes(party) || callsInVain(party)) lean(unsettled, party, REPEATED);
   }
 }

@@ -124,6 +124,7 @@ function newUnsettled(server: Server, spi: Spi, sequence: number, now: Instant):
     child: null,
     onSince: now,
     shared: new Set(),
+    refuted: new Set(),
     doubts: 0,
     awaited: new Map(),
     caller: null,
@@ -225,6 +226,7 @@ function decideOne(
 
 /** How clear it must be to give it to one device alone. */
 function clearness(unsettled: Unsettled, party: Party, hasWaited: boolean): number {
+  if (unsettled.refuted.has(party)) return Infinity;
   if (unsettled.doubts === 0) return hasWaited ? CLEARER : CLEAR;
   // It was given to one before that did not react: what does not react again and again is not its device.
   return reactsOften(unsettled, party) ? CLEAR : ELIMINATED;
@@ -266,6 +268,7 @@ function isDoubtful(unsettled: Unsettled, on: Party, { margin, others }: Choice)
   const { silent, proofs, packets, doubts } = unsettled;
   const silences = silent.get(on) ?? 0;
   if (silences === 0 || packets >= MOST_SHARED || doubts >= MOST_DOUBTS) return false;
+  if (unsettled.refuted.has(on)) return others.length > 0;
   if (margin < CLEARER) return !proofs.has(on);
   return silences >= MANY_SILENCES && others.length > 0 && !reactsOften(unsettled, on);
 }
@@ -276,7 +279,7 @@ function doubt(unsettled: Unsettled, choice: Choice, outbox: Outbox, now: Instan
   unsettled.on = null;
   unsettled.doubts += 1;
   // What has come so far was most likely its own, and is not shown to others.
-  if (choice.party === on && choice.margin >= CLEARER)
+  if (choice.party === on && choice.margin >= CLEARER && !unsettled.refuted.has(on))
     for (const held of unsettled.held.splice(0)) outbox.drop(held);
   const reason =
     'It does not react: until it is clear whose it is, all devices that may be meant get its packets.';

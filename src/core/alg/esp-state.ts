@@ -77,6 +77,8 @@ export interface Unsettled {
   readonly awaited: Map<Party, Instant>;
   /** What was last taken for a device's reaction, and how much it said: a logarithm of odds. */
   reaction: { readonly party: Party; readonly at: Instant; readonly said: number } | null;
+  /** Those to whom the server has said the same thing again and again, for all that is known. */
+  readonly refuted: Set<Party>;
   /** The device whose packet the latest one seems to answer. */
   caller: Party | null;
   /** No device's packet called for the first one. */

@@ -151,6 +151,7 @@ function forgetIn(server: Server, party: Party): void {
     unsettled.silent.delete(party);
     unsettled.got.delete(party);
     unsettled.shared.delete(party);
+    unsettled.refuted.delete(party);
     unsettled.awaited.delete(party);
     unsettled.fits.delete(party);
   }
