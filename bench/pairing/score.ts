@@ -37,8 +37,11 @@ export interface SpiScore {
    * device had an unused SA too, or nothing of the device was ever seen: the wire cannot tell whose it is.
    */
   readonly undecidable: boolean;
-  /** Nothing that the server sends on it is ever answered, so a wrong pair leaves no trace. */
-  readonly unanswered: boolean;
+  /**
+   * Nothing that the server sends on it is ever answered, so a wrong pair leaves no trace; or nothing at all of its
+   * device was ever seen until `rightInTime` was looked at, not even by conntrack. Nobody on the way can know then.
+   */
+  unknowable: boolean;
 }
 
 interface Waited {
@@ -150,7 +153,7 @@ export class Score {
       rightInTime: null,
       firstHeldMs: null,
       undecidable: this.#isUndecidable(use),
-      unanswered: Tunnel.isUnanswered(packet.truth.content),
+      unknowable: Tunnel.isUnanswered(packet.truth.content),
     };
     use.firstInAt = now;
     this.spis.set(packet.spi, spi);
@@ -197,6 +200,7 @@ export class Score {
   #check(spi: number, child: ChildSa): void {
     const one = this.spis.get(spi)!;
     const owner = this.#gateway!.ownerOf(spi);
+    if (one.rightInTime === null && !this.#seen.has(child.device)) one.unknowable = true;
     // What is nobody's for now may reach it all the same, and others too.
     one.rightInTime ??= owner === null ? !this.#pending.has(one.latest) : owner === child.device;
   }

@@ -17,9 +17,9 @@ export interface Tally {
   /** Of those that could be looked at ten seconds later. */
   looked: number;
   rightInTime: number;
-  /** Of these, where the server's packets are answered, ever. */
-  answeredLooked: number;
-  answeredRight: number;
+  /** Of these, those that somebody on the way can know. */
+  knowableLooked: number;
+  knowableRight: number;
   inbound: number;
   lost: number;
   misdelivered: number;
@@ -43,8 +43,8 @@ export function emptyTally(): Tally {
     undecidableRight: 0,
     looked: 0,
     rightInTime: 0,
-    answeredLooked: 0,
-    answeredRight: 0,
+    knowableLooked: 0,
+    knowableRight: 0,
     inbound: 0,
     lost: 0,
     misdelivered: 0,
@@ -79,9 +79,9 @@ export function addScore(tally: Tally, score: Score): void {
     if (spi.rightInTime === null) continue;
     tally.looked += 1;
     if (spi.rightInTime) tally.rightInTime += 1;
-    if (spi.unanswered) continue;
-    tally.answeredLooked += 1;
-    if (spi.rightInTime) tally.answeredRight += 1;
+    if (spi.unknowable) continue;
+    tally.knowableLooked += 1;
+    if (spi.rightInTime) tally.knowableRight += 1;
   }
   for (const { ms, overlap } of score.waited) tally.waitedMs[overlap ? 'overlap' : 'alone'].push(ms);
 }

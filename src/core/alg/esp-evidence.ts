@@ -187,7 +187,8 @@ export function weighArrival(server: Server, unsettled: Unsettled, now: Instant)
   unsettled.burstCount += 1;
   const callers = callersOf(server, now);
   const [only] = callers;
-  if (only && callers.length === 1 && !isAlwaysCalling(only, now)) prove(unsettled, only);
+  if (only && callers.length === 1 && !isAlwaysCalling(only, now) && !callsInVain(only))
+    prove(unsettled, only);
   if (unsettled.caller !== null) takeBackReactions(server, unsettled, unsettled.caller, now);
   unsettled.refuted.clear();
   if (isRepeating(unsettled.bursts)) refute(unsettled, callers);
