@@ -40,6 +40,8 @@ const REACTS_WITHIN_MS = 40;
 const LATER = 0.3;
 /** However soon it came, one reaction says no more than this. */
 const MOST_OF_REACTION = 2.7;
+/** So much worse fits another SA of the device than the one on which it reacted. */
+const NOT_ITS_OWN = 2;
 /** A device that sends all the time reacts to nothing. */
 const MOST_CHANCE = 4;
 /** The share of the time in which an answer would be expected, beyond which one proves nothing. */
@@ -299,13 +301,23 @@ export function weighReaction(server: Server, child: Child, now: Instant): boole
     if (byChance > MOST_CHANCE) continue;
     const after = now - deliveredAt;
     const soon = ((1 - LATER) * Math.exp(-after / REACTS_WITHIN_MS)) / REACTS_WITHIN_MS;
-    const reacting = 1000 * REACTS * (soon + LATER / REACTION_MS);
+    const reacting = 1000 * reactingShare(unsettled, party) * (soon + LATER / REACTION_MS);
     const said = Math.min(MOST_OF_REACTION, Math.log(reacting / byChance));
+    if (said < 0) continue;
     unsettled.reaction = { party, at: now, said };
     lean(unsettled, party, said);
+    for (const other of party.open) {
+      const fit = other === child ? undefined : unsettled.fits.get(other);
+      if (fit !== undefined) unsettled.fits.set(other, fit - NOT_ITS_OWN);
+    }
     prove(unsettled, party);
   }
   return reacted;
+}
+
+/** How often it reacts, if it is its own: to hardly any packet of a stream that needs no answers. */
+function reactingShare({ proofs, got }: Unsettled, party: Party): number {
+  return Math.min(REACTS, ((proofs.get(party) ?? 0) + 1.2) / ((got.get(party) ?? 1) + 1));
 }
 
 /** It sends as long after its last packet as before: a ping, whatever has come meanwhile. */
