@@ -38,6 +38,8 @@ const REACTS = 0.6;
 /** How soon, and the share that takes longer: acknowledgments wait for company. */
 const REACTS_WITHIN_MS = 40;
 const LATER = 0.3;
+/** What keeps its own time is a reaction only if it comes as soon as this: acknowledgments of a ping's rhythm. */
+const AT_ONCE_MS = 10;
 /** However soon it came, one reaction says no more than this. */
 const MOST_OF_REACTION = 2.7;
 /** So much worse fits another SA of the device than the one on which it reacted. */
@@ -291,11 +293,12 @@ function sendingRate(party: Party, now: Instant): number {
 export function weighReaction(server: Server, child: Child, now: Instant): boolean {
   const { party } = child;
   const byChance = sendingRate(party, now);
-  if (keepsTime(child, now)) return false;
+  const isOnTime = keepsTime(child, now);
   let reacted = false;
   for (const unsettled of server.unsettled.values()) {
     const deliveredAt = unsettled.awaited.get(party);
     if (deliveredAt === undefined || now >= deliveredAt + REACTION_MS) continue;
+    if (isOnTime && now - deliveredAt > AT_ONCE_MS) continue;
     unsettled.awaited.delete(party);
     reacted = true;
     if (byChance > MOST_CHANCE) continue;
