@@ -136,22 +136,46 @@ async function playAll(tasks: readonly Task[]): Promise<number> {
   return faults;
 }
 
+const KNOWN = [...wireTargets, ...machineTargets].map(({ name }) => name);
+const USAGE = `Usage: npm run fuzz -- [--seconds N] [--seed N] [NAME ...]
+
+Feeds each wire format and each machine with made-up inputs, N seconds each (default 300), all of them or those named:
+${KNOWN.join(', ')}.
+`;
+
+function readWords(): { seconds: number; seed: number; positionals: string[]; help: boolean } | null {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        seconds: { type: 'string', default: '300' },
+        seed: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
+    const isKnown = positionals.every((name) => KNOWN.includes(name));
+    return isKnown && seconds > 0 && Number.isInteger(seed)
+      ? { seconds, seed, positionals, help: values.help }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { seconds: { type: 'string', default: '300' }, seed: { type: 'string', default: '1' } },
-  });
-  const known = [...wireTargets, ...machineTargets].map(({ name }) => name);
-  const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
-  const unknown = positionals.filter((name) => !known.includes(name));
-  if (unknown.length > 0 || !(seconds > 0) || !Number.isInteger(seed)) {
-    process.stderr.write(
-      `"${process.argv.slice(2).join(' ')}" is not understood; allowed: --seconds N, --seed N, and names of ${known.join(', ')}.\n`,
-    );
+  const words = readWords();
+  if (words === null) {
+    process.stderr.write(`"${process.argv.slice(2).join(' ')}" is not understood.\n\n${USAGE}`);
     process.exitCode = 2;
     return;
   }
-  const names = positionals.length > 0 ? positionals : known;
+  const { seconds, seed, positionals } = words;
+  if (words.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const names = positionals.length > 0 ? positionals : KNOWN;
   const faults = await playAll(names.map((name) => ({ name, seconds, seed })));
   process.stdout.write(`${names.length - faults} passed, ${faults} failed\n`);
   process.exitCode = faults === 0 ? 0 : 1;

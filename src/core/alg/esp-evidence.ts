@@ -205,7 +205,8 @@ function refute(unsettled: Unsettled, callers: readonly Party[]): void {
   const isFresh = burstCount === unsettled.packets && burstCount <= MOST_REPETITIONS;
   for (const party of on === null ? shared : [on]) {
     if (isFresh && reaction?.party !== party) refuted.add(party);
-    if (refuted.has(party) || !callers.includes(party) || callsInVain(party)) lean(unsettled, party, REPEATED);
+    if (refuted.has(party) || !callers.includes(party) || callsInVain(party))
+      lean(unsettled, party, REPEATED);
   }
 }
 
