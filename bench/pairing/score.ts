@@ -8,6 +8,8 @@ import { Tunnel } from './tunnel.ts';
 
 /** How long a wrong pair may stand. */
 const REPAIR_MS = 10_000;
+/** A packet that nothing tells the owner of is held for so long, and then goes to all that may be meant. */
+const HELD_MS = 250;
 /** An exchange counts as in the way of others until its SA was used, but no longer than this. */
 const FRESH_MS = 2000;
 
@@ -158,7 +160,7 @@ export class Score {
     use.firstInAt = now;
     this.spis.set(packet.spi, spi);
     this.#firstPackets.set(packet, spi);
-    this.#clock.after(REPAIR_MS, () => this.#check(packet.spi, packet.truth.child));
+    this.#clock.after(REPAIR_MS, () => this.#check(packet.spi, packet.truth.child, false));
   }
 
   /** Another device is in the middle of something new. */
@@ -197,12 +199,19 @@ export class Score {
     );
   }
 
-  #check(spi: number, child: ChildSa): void {
+  #check(spi: number, child: ChildSa, isLast = true): void {
     const one = this.spis.get(spi)!;
+    if (one.rightInTime !== null) return;
     const owner = this.#gateway!.ownerOf(spi);
-    if (one.rightInTime === null && !this.#seen.has(child.device)) one.unknowable = true;
+    const { now } = this.#clock;
+    // What has come this moment may be held for as long as every first packet may.
+    if (!isLast && owner === null && now - (this.#pending.get(one.latest)?.at ?? -Infinity) < HELD_MS) {
+      this.#clock.after(HELD_MS, () => this.#check(spi, child));
+      return;
+    }
+    if (!this.#seen.has(child.device)) one.unknowable = true;
     // What is nobody's for now may reach it all the same, and others too.
-    one.rightInTime ??= owner === null ? !this.#pending.has(one.latest) : owner === child.device;
+    one.rightInTime = owner === null ? !this.#pending.has(one.latest) : owner === child.device;
   }
 
   ended(child: ChildSa): void {
