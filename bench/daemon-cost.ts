@@ -8,7 +8,7 @@ import { countElements, countTracked, fillPairs, forgetPairs, Opener } from './f
 const PAIRS = 100_000;
 const SESSIONS = 10_000;
 const STARTS = 10;
-const REST_MS = 5_000;
+const REST_MS = 10_000;
 /** What the daemon may hold, whatever the gateway carries. */
 const MOST_MEGABYTES = 150;
 

@@ -45,6 +45,7 @@ import { OtherTables } from './other-tables.ts';
 import { OwnAssociations } from './own-associations.ts';
 import type { Released } from './sessions.ts';
 import type { InterfaceStatus, ObservationStatus, Status } from './status.ts';
+import { restSoon } from './rest.ts';
 import { applySysctls, forwardingTrouble, restoreSysctls } from './sysctls.ts';
 import { readSystemState } from './system-state.ts';
 import { Troubles } from './troubles.ts';
@@ -377,6 +378,7 @@ export class Gateway {
         entries,
       });
     }
+    restSoon();
     return endDisabledFlows(config.passthrough);
   }
 

@@ -24,6 +24,15 @@ export function rest(): void {
   restedAt = process.memoryUsage.rss();
 }
 
+/** When nothing has been called for as long: after a ruleset was planned and loaded, which needs much for a moment. */
+const SOON_MS = 5_000;
+let soon: NodeJS.Timeout | null = null;
+
+export function restSoon(): void {
+  soon ??= setTimeout(rest, SOON_MS).unref();
+  soon.refresh();
+}
+
 /** Once, soon after the start: what starting alone needed goes. Returns what calls it off. */
 export function restAfterStart(): () => void {
   const timer = setTimeout(() => {
