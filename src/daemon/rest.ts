@@ -24,10 +24,10 @@ export function rest(): void {
   restedAt = process.memoryUsage.rss();
 }
 
-/** When nothing has been called for as long: after a ruleset was planned and loaded, which needs much for a moment. */
 const SOON_MS = 5_000;
 let soon: NodeJS.Timeout | null = null;
 
+/** For what needs much for a moment, such as to plan and load a ruleset: rests when it has not been called for a while. */
 export function restSoon(): void {
   soon ??= setTimeout(rest, SOON_MS).unref();
   soon.refresh();
