@@ -1,6 +1,8 @@
 // Debian's Chromium, driven by playwright-core: started with a profile of its own that goes with it.
-import { accessSync, constants } from 'node:fs';
-import { chromium, type Browser } from 'playwright-core';
+import { accessSync, constants, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 const PATHS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
 
@@ -32,4 +34,15 @@ export function startBrowser(executablePath: string): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/** What every open page shows, for a test that failed. */
+export async function photograph(browser: Browser): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'throughway-page-'));
+  const pages: Page[] = browser.contexts().flatMap((context) => context.pages());
+  for (const [index, page] of pages.entries()) {
+    const path = join(folder, `${index}.png`);
+    await page.screenshot({ path, timeout: 5000 }).catch(() => undefined);
+    process.stdout.write(`       it showed: ${page.url()} ${path}\n`);
+  }
 }

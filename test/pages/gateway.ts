@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { Household, type HouseholdOptions } from '../../lab/topologies/household.ts';
 import { callDaemon } from '../../src/cli/client.ts';
-import { findBrowser, startBrowser } from './browser.ts';
+import { findBrowser, photograph, startBrowser } from './browser.ts';
 import type { PageTest } from './page-test.ts';
 
 export const PAGE = 'http://192.168.1.1';
@@ -75,7 +75,7 @@ export function inHousehold(
         await play(household, page);
       } catch (error) {
         process.stdout.write(`${household.daemon.log.split('\n').slice(-15).join('\n')}\n`);
-        await browser?.contexts()[0]?.pages()[0]?.screenshot({ path: '/tmp/throughway-page.png' });
+        if (browser !== null) await photograph(browser);
         throw error;
       } finally {
         await browser?.close();

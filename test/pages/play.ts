@@ -1,11 +1,8 @@
 // The pages in a real browser: first what needs no gateway (with the stand-in), then with the real daemon
 // in the lab. Prints a line for each test, and a screenshot's path for each that fails.
 //   node test/pages/play.ts [PART OF A NAME ...]
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { findBrowser, startBrowser } from './browser.ts';
+import type { Browser } from 'playwright-core';
+import { findBrowser, photograph, startBrowser } from './browser.ts';
 import { insideOwnNamespaces, namespacesForbidden } from '../../lab/enter.ts';
 import { runTool } from '../../lab/namespaces.ts';
 import { administrationTests } from './administration-tests.ts';
@@ -28,20 +25,10 @@ async function play(test: PageTest, browser: Browser): Promise<boolean> {
   process.stdout.write(`${failure === null ? 'ok    ' : 'FAILED'} ${test.name} (${seconds} s)\n`);
   if (failure !== null) {
     process.stdout.write(`       ${failure instanceof Error ? failure.stack : JSON.stringify(failure)}\n`);
-    await photograph(browser.contexts());
+    await photograph(browser);
   }
   await Promise.all(browser.contexts().map((context) => context.close()));
   return failure === null;
-}
-
-async function photograph(contexts: readonly BrowserContext[]): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'throughway-page-'));
-  const pages: Page[] = contexts.flatMap((context) => context.pages());
-  for (const [index, page] of pages.entries()) {
-    const path = join(folder, `${index}.png`);
-    await page.screenshot({ path, timeout: 5000 }).catch(() => undefined);
-    process.stdout.write(`       it showed: ${page.url()} ${path}\n`);
-  }
 }
 
 function withinLimit(played: Promise<void>): Promise<void> {
