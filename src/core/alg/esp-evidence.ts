@@ -38,10 +38,12 @@ const REACTS = 0.6;
 /** How soon, and the share that takes longer: acknowledgments wait for company. */
 const REACTS_WITHIN_MS = 40;
 const LATER = 0.3;
-/** What keeps its own time is a reaction only if it comes as soon as this: acknowledgments of a ping's rhythm. */
+/** So soon comes what nothing else explains: what keeps its own time is a reaction only then. */
 const AT_ONCE_MS = 10;
 /** However soon it came, one reaction says no more than this. */
 const MOST_OF_REACTION = 2.7;
+/** How likely a packet that came at once is a question too. */
+const REACTION_ASKS = 0.3;
 /** So much worse fits another SA of the device than the one on which it reacted. */
 const NOT_ITS_OWN = 2;
 /** A device that sends all the time reacts to nothing. */
@@ -125,7 +127,8 @@ function rate(child: Child, server: Server, { sequence, gaps, arrivedAt }: Unset
       if (now - at < least) continue;
       // What only IKE has told of is at most the way: how long the server thought about it is not known.
       const haste = isMeasured ? Math.max(0, -late) / (0.25 * roundTripMs + 5) : 0;
-      sum += ((answered * 1000) / tail) * Math.exp(-Math.max(0, late) / tail - haste);
+      const asks = at === out.reactedAt ? REACTION_ASKS : 1;
+      sum += ((asks * answered * 1000) / tail) * Math.exp(-Math.max(0, late) / tail - haste);
     }
     // Packets that come together are one answer.
     const isNew = now - (arrivedAt.at(-1) ?? -Infinity) >= REACTION_MS;
@@ -309,6 +312,7 @@ export function weighReaction(server: Server, child: Child, now: Instant): boole
     const said = Math.min(MOST_OF_REACTION, Math.log(reacting / byChance));
     if (said < 0) continue;
     unsettled.reaction = { party, at: now, said };
+    if (now - deliveredAt <= AT_ONCE_MS) child.out!.reactedAt = now;
     lean(unsettled, party, said);
     for (const other of party.open) {
       const fit = other === child ? undefined : unsettled.fits.get(other);
@@ -347,13 +351,22 @@ export function weighSending(server: Server, child: Child, now: Instant): void {
   }
 }
 
+/** Whether what it got then may have answered it. */
+function wasCalling({ open, server }: Party, at: Instant): boolean {
+  const since = at - answerWithinMs(server);
+  return [...open].some(
+    ({ out }) => out !== null && out.sentAt.some((sentAt) => sentAt >= since && sentAt <= at),
+  );
+}
+
 /** It has had the time to react to what it got. */
 export function weighSilence(unsettled: Unsettled, now: Instant): void {
   for (const [party, deliveredAt] of unsettled.awaited) {
     if (now < deliveredAt + REACTION_MS) continue;
     unsettled.awaited.delete(party);
     const times = unsettled.silent.get(party) ?? 0;
-    const change = (unsettled.uncalled ? NO_REACTION_UNCALLED : NO_REACTION)[times];
+    const isUncalled = unsettled.uncalled || !wasCalling(party, deliveredAt);
+    const change = (isUncalled ? NO_REACTION_UNCALLED : NO_REACTION)[times];
     if (change === undefined) continue;
     unsettled.silent.set(party, times + 1);
     lean(unsettled, party, change);

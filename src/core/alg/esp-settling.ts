@@ -269,7 +269,7 @@ function isDoubtful(unsettled: Unsettled, on: Party, { margin, others }: Choice)
   const silences = silent.get(on) ?? 0;
   if (silences === 0 || packets >= MOST_SHARED || doubts >= MOST_DOUBTS) return false;
   if (unsettled.refuted.has(on)) return others.length > 0;
-  if (margin < CLEARER) return !proofs.has(on);
+  if (margin < CLEARER) return (proofs.get(on) ?? 0) < silences;
   return silences >= MANY_SILENCES && others.length > 0 && !reactsOften(unsettled, on);
 }
 

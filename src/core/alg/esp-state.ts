@@ -23,6 +23,8 @@ export interface Outbound {
   knownAt: Instant;
   /** When it was used, latest last, as far as it was seen. */
   readonly sentAt: Instant[];
+  /** When one was plainly a reaction to what its device had just got, and asked nothing. */
+  reactedAt: Instant;
   /** How many packets, while its inbound SPI is not known. */
   inVain: number;
 }

@@ -194,7 +194,7 @@ export function setOutbound(child: Child, spi: Spi): void {
     if (old.in === null) close(old);
   }
   party.early.delete(child);
-  child.out = { spi, as: 'new', knownAt: -Infinity, sentAt: [], inVain: 0 };
+  child.out = { spi, as: 'new', knownAt: -Infinity, sentAt: [], reactedAt: -Infinity, inVain: 0 };
   party.outs.set(spi, child);
 }
 
