@@ -59,18 +59,18 @@ export function choose(server: Server): Map<Unsettled, Choice> {
   return choices;
 }
 
-/** Whom it fits almost as well; when what it fits best cannot be, it may be anybody's. */
+/** Whom it fits almost as well, the likeliest first. */
 function othersOf(unsettled: Unsettled, party: Party, losses: ReadonlyMap<Party, number>): Party[] {
-  const byLoss = [...losses].toSorted(([, a], [, b]) => a - b);
-  const isRefuted = unsettled.refuted.has(party);
-  const silences = unsettled.silent.get(party) ?? 0;
-  const most = isRefuted
-    ? Infinity
-    : unsettled.doubts > 0 || silences >= MANY_SILENCES
-      ? ALMOST_IN_DOUBT
-      : ALMOST;
-  const others = byLoss.filter(([, loss]) => loss < most).map(([one]) => one);
-  return others.slice(0, MOST_OTHERS);
+  const most = mostLoss(unsettled, party);
+  const others = [...losses].filter(([, loss]) => loss < most).toSorted(([, a], [, b]) => a - b);
+  return others.slice(0, MOST_OTHERS).map(([one]) => one);
+}
+
+/** How much worse it may fit another one; when it cannot be what it fits best, it may be anybody's. */
+function mostLoss({ refuted, doubts, silent }: Unsettled, party: Party): number {
+  if (refuted.has(party)) return Infinity;
+  const isInDoubt = doubts > 0 || (silent.get(party) ?? 0) >= MANY_SILENCES;
+  return isInDoubt ? ALMOST_IN_DOUBT : ALMOST;
 }
 
 function worth(unsettled: Unsettled, { party, child }: Slot): number {

@@ -186,9 +186,10 @@ export function weighArrival(server: Server, unsettled: Unsettled, now: Instant)
   const last = unsettled.arrivedAt.at(-1);
   // Packets that come together are one answer.
   if (last !== undefined && now - last < REACTION_MS) return;
+  const within = answerWithinMs(server);
   for (const child of server.open) {
-    const at = child.out?.sentAt.at(-1);
-    if (at !== undefined && now - at < answerWithinMs(server)) unsettled.gaps.set(child, now - at);
+    const at = askedAt(child, within, now);
+    if (at !== null) unsettled.gaps.set(child, now - at);
   }
   remember(unsettled.bursts, now);
   unsettled.burstCount += 1;
@@ -263,11 +264,23 @@ function prove(unsettled: Unsettled, party: Party): void {
 export function callersOf(server: Server, now: Instant): Party[] {
   const within = answerWithinMs(server);
   const callers: Party[] = [];
-  for (const { out, party } of server.open) {
-    const at = out?.sentAt.at(-1);
-    if (at !== undefined && now - at < within && !callers.includes(party)) callers.push(party);
+  for (const child of server.open) {
+    const { party } = child;
+    if (askedAt(child, within, now) !== null && !callers.includes(party)) callers.push(party);
   }
   return callers;
+}
+
+/** Whether what it got then may have answered it. */
+function isCalling({ open, server }: Party, at: Instant): boolean {
+  const within = answerWithinMs(server);
+  return [...open].some((child) => askedAt(child, within, at) !== null);
+}
+
+/** When this child sent the latest packet that one of `at` may answer. */
+function askedAt({ out }: Child, within: number, at: Instant): Instant | null {
+  const sentAt = out?.sentAt.findLast((one) => one <= at);
+  return sentAt !== undefined && at - sentAt < within ? sentAt : null;
 }
 
 /** What it asks is never answered, so what comes is no answer to it either. */
@@ -351,21 +364,13 @@ export function weighSending(server: Server, child: Child, now: Instant): void {
   }
 }
 
-/** Whether what it got then may have answered it. */
-function wasCalling({ open, server }: Party, at: Instant): boolean {
-  const since = at - answerWithinMs(server);
-  return [...open].some(
-    ({ out }) => out !== null && out.sentAt.some((sentAt) => sentAt >= since && sentAt <= at),
-  );
-}
-
 /** It has had the time to react to what it got. */
 export function weighSilence(unsettled: Unsettled, now: Instant): void {
   for (const [party, deliveredAt] of unsettled.awaited) {
     if (now < deliveredAt + REACTION_MS) continue;
     unsettled.awaited.delete(party);
     const times = unsettled.silent.get(party) ?? 0;
-    const isUncalled = unsettled.uncalled || !wasCalling(party, deliveredAt);
+    const isUncalled = unsettled.uncalled || !isCalling(party, deliveredAt);
     const change = (isUncalled ? NO_REACTION_UNCALLED : NO_REACTION)[times];
     if (change === undefined) continue;
     unsettled.silent.set(party, times + 1);
