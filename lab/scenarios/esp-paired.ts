@@ -3,7 +3,7 @@
 // E4, E7, E8, E9 and E13 with the daemon). Every packet must reach its device, those that were held too.
 import { readFileSync } from 'node:fs';
 import { exchangeTypes } from '../../src/core/wire/isakmp.ts';
-import { expireEspPairs, listElements } from '../learned.ts';
+import { expireEspPairs, listElements, untilDeathNoticed } from '../learned.ts';
 import { converse } from '../peers/converse.ts';
 import { EspPeer } from '../peers/esp.ts';
 import { EspSession } from '../peers/esp-session.ts';
@@ -89,6 +89,14 @@ class Meeting {
     await this.#arrived(session.device.host.name, session.device, session.spiIn);
   }
 
+  /** The device renews its SA, and speaks on the new one. */
+  async renew(party: Party): Promise<EspSession> {
+    await this.exchange(party, createChildSa);
+    const session = this.nextSession(party);
+    await this.speak(session);
+    return session;
+  }
+
   /** The server speaks first, three packets at once; the device answers. */
   async answer(session: EspSession): Promise<void> {
     for (let count = 0; count < 3; count += 1) session.down();
@@ -130,6 +138,22 @@ class Meeting {
       PATIENCE_MS,
     );
   }
+}
+
+/** Everybody's first SAs by Quick Mode, until no device has the turn any more. */
+async function beginCalmly(household: Household): Promise<Meeting> {
+  const met = new Meeting(household);
+  await met.begin(mainMode, quickMode);
+  await until('nobody to have a turn', () => listElements(household, 'set', 'turn_taken').length === 0);
+  return met;
+}
+
+/** Kills the daemon; what the kernel would hold for it meanwhile, since it has not noticed, is lost. */
+async function withDeadDaemon(household: Household, act: () => Promise<void>): Promise<void> {
+  await household.daemon.signal('SIGKILL');
+  await act();
+  claimEqual(listElements(household, 'set', 'daemon_alive').length, 1, 'elements of the dead daemon');
+  await household.ledger.settle(PATIENCE_MS);
 }
 
 /** The pairs as the kernel has them, once nothing is on trial any more. */
@@ -278,24 +302,15 @@ export const espPairedScenarios: readonly Scenario[] = [
       await daemon.start();
       claimEqual(listElements(household, 'map', 'esp_in').length, before, 'pairs after the restart');
       await claimPairs(household, sessions);
-      const next = await Promise.all(
-        met.parties.map(async (party) => {
-          await met.exchange(party, createChildSa);
-          const session = met.nextSession(party);
-          await met.speak(session);
-          return session;
-        }),
-      );
+      const next = await Promise.all(met.parties.map((party) => met.renew(party)));
       await ledger.settle(PATIENCE_MS);
       await claimPairs(household, next);
       await converse(household, [...sessions, ...next]);
       // Without a daemon for good, the kernel pairs by itself once it has noticed.
       await daemon.signal('SIGKILL');
-      await until('the kernel to notice', () => listElements(household, 'set', 'daemon_alive').length === 0);
+      await untilDeathNoticed(household);
       const [party] = met.parties;
-      await met.exchange(party!, createChildSa);
-      const alone = met.nextSession(party!);
-      await met.speak(alone);
+      const alone = await met.renew(party!);
       await converse(household, [...next, alone]);
     },
     DEVICES,
@@ -326,12 +341,10 @@ export const espPairedScenarios: readonly Scenario[] = [
       await daemon.setPassthrough({ ipsec: 'enabled' });
       await known();
       await daemon.signal('SIGKILL');
-      await until('the kernel to notice', () => listElements(household, 'set', 'daemon_alive').length === 0);
+      await untilDeathNoticed(household);
       await converse(household, sessions, 2);
       const [party] = met.parties;
-      await met.exchange(party!, createChildSa);
-      const alone = met.nextSession(party!);
-      await met.speak(alone);
+      const alone = await met.renew(party!);
       await converse(household, [...sessions, alone]);
     },
     DEVICES,
@@ -349,17 +362,11 @@ export const espPairedScenarios: readonly Scenario[] = [
       const line = `{ ${server.address} : ${devices[0]!.address} }`;
       gateway.run('nft', ['add', 'element', 'inet', 'throughway', 'esp_waiting_1', line]);
       const [, second, last] = met.parties;
-      const speakAnew = async (party: Party): Promise<void> => {
-        await met.exchange(party, createChildSa);
-        const session = met.nextSession(party);
-        await met.speak(session);
-        sessions.push(session);
-      };
-      await speakAnew(second!);
+      sessions.push(await met.renew(second!));
       await until('the line to be empty', () => listElements(household, 'map', 'esp_waiting_1').length === 0);
       await daemon.signal('SIGKILL');
-      await until('the kernel to notice', () => listElements(household, 'set', 'daemon_alive').length === 0);
-      await speakAnew(last!);
+      await untilDeathNoticed(household);
+      sessions.push(await met.renew(last!));
       await converse(household, sessions);
     },
     DEVICES,
@@ -369,18 +376,11 @@ export const espPairedScenarios: readonly Scenario[] = [
     'E23d',
     'a device begins an SA and the daemon is killed: its Quick Mode passes at once, with nobody left to send on what is held',
     async (household) => {
-      const { daemon, ledger } = household;
-      const met = new Meeting(household);
-      await met.begin(mainMode, quickMode);
+      const met = await beginCalmly(household);
       const [party] = met.parties;
-      // The turn of the first exchanges is over.
-      await until('nobody to have a turn', () => listElements(household, 'set', 'turn_taken').length === 0);
       party!.near.send(household.server.address, 0x1f01, household.server);
       await until('the turn to be its', () => listElements(household, 'set', 'turn_holder').length === 1);
-      await daemon.signal('SIGKILL');
-      await met.exchange(party!, quickMode);
-      claimEqual(listElements(household, 'set', 'daemon_alive').length, 1, 'elements of the dead daemon');
-      await ledger.settle(PATIENCE_MS);
+      await withDeadDaemon(household, () => met.exchange(party!, quickMode));
     },
     DEVICES,
   ),
@@ -389,14 +389,8 @@ export const espPairedScenarios: readonly Scenario[] = [
     'E23e',
     'the daemon is killed when a server begins a Quick Mode: it passes at once',
     async (household) => {
-      const { daemon, ledger } = household;
-      const met = new Meeting(household);
-      await met.begin(mainMode, quickMode);
-      await until('nobody to have a turn', () => listElements(household, 'set', 'turn_taken').length === 0);
-      await daemon.signal('SIGKILL');
-      await met.serverExchange(met.parties[0]!, quickMode);
-      claimEqual(listElements(household, 'set', 'daemon_alive').length, 1, 'elements of the dead daemon');
-      await ledger.settle(PATIENCE_MS);
+      const met = await beginCalmly(household);
+      await withDeadDaemon(household, () => met.serverExchange(met.parties[0]!, quickMode));
     },
     DEVICES,
   ),
@@ -451,9 +445,7 @@ export const espPairedScenarios: readonly Scenario[] = [
       claimEqual(told.length, 1, 'events that name the flood');
       claim((await daemon.events()).length - events <= 2, 'no more events than that');
       const [party] = met.parties;
-      await met.exchange(party!, createChildSa);
-      const next = met.nextSession(party!);
-      await met.speak(next);
+      const next = await met.renew(party!);
       await ledger.settle(PATIENCE_MS);
       await converse(household, [...sessions, next]);
     },

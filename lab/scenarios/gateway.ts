@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { switchOf } from '../../src/core/policy/vpn-flows.ts';
 import { listConntrack } from '../../src/linux/conntrack.ts';
-import { listElements } from '../learned.ts';
+import { untilDeathNoticed } from '../learned.ts';
 import { EspPeer } from '../peers/esp.ts';
 import { NAT_T_PORT } from '../peers/ike.ts';
 import { UdpPeer } from '../peers/udp.ts';
@@ -161,7 +161,7 @@ export const gatewayScenarios: readonly Scenario[] = [
       await during(traffic, deaths());
       await ledger.settle();
       // What begins anew in the three seconds before the kernel notices loses its first packets.
-      await until('the kernel to notice', () => listElements(household, 'set', 'daemon_alive').length === 0);
+      await untilDeathNoticed(household);
       const late = new EspPeer(household, devices[2]!);
       late.send(server.address, 0x1009, server);
       await ledger.settle();
